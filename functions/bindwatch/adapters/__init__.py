@@ -1,0 +1,1 @@
+"""Who does the outside work: files, stores, Google Cloud, Kubernetes."""

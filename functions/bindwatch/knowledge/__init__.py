@@ -1,0 +1,1 @@
+"""What is known of Google Cloud itself: roles, permissions, escalation paths."""

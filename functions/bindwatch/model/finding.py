@@ -1,0 +1,137 @@
+"""What a rule found, as it is kept: severity, evidence, and the exact way out."""
+
+import hashlib
+from dataclasses import dataclass
+from enum import IntEnum, StrEnum
+from functools import cached_property
+from urllib.parse import quote
+
+
+class Severity(IntEnum):
+    """How bad it is if it is true. Ordered; its name, never its number, goes on the wire."""
+
+    INFO = 0
+    LOW = 1
+    MEDIUM = 2
+    HIGH = 3
+    CRITICAL = 4
+
+
+class Confidence(StrEnum):
+    """How sure we are that it is true."""
+
+    HIGH = "high"
+    MEDIUM = "medium"
+    LOW = "low"
+
+
+class Category(StrEnum):
+    """What kind of trouble a finding is."""
+
+    THREAT = "threat"
+    OVER_PRIVILEGE = "over-privilege"
+    BROKEN_BINDING = "broken-binding"
+    HYGIENE = "hygiene"
+    BLIND_SPOT = "blind-spot"
+
+
+class State(StrEnum):
+    """Where a finding stands. A person closes; an audit or the undoing log entry resolves."""
+
+    OPEN = "OPEN"
+    RESOLVED = "RESOLVED"
+    CLOSED = "CLOSED"
+
+
+@dataclass(frozen=True, slots=True)
+class LogRef:
+    """The log entry that shows a finding. `(log_name, timestamp, insert_id)` identifies it: insertId alone repeats."""
+
+    log_name: str
+    insert_id: str
+    timestamp: str
+
+    @property
+    def key(self) -> str:
+        """What tells this source from any other; the same entry delivered twice has the same key."""
+        return f"{self.log_name}|{self.timestamp}|{self.insert_id}"
+
+    @property
+    def url(self) -> str:
+        """A Logs Explorer link that shows exactly this entry."""
+        query = f'logName="{self.log_name}"\ninsertId="{self.insert_id}"\ntimestamp="{self.timestamp}"'
+        container, _, name = self.log_name.partition("/")
+        scope = {"projects": "project", "folders": "folder", "organizations": "organizationId"}.get(container)
+        tail = f"?{scope}={quote(name.split('/', 1)[0], safe='')}" if scope else ""
+        return f"https://console.cloud.google.com/logs/query;query={quote(query, safe='')}{tail}"
+
+
+@dataclass(frozen=True, slots=True)
+class AssetRef:
+    """The inventory item that shows a finding, with the etag of its policy where it has one."""
+
+    asset: str
+    etag: str = ""
+
+    @property
+    def key(self) -> str:
+        """The asset without its etag: an unrelated edit of the policy is not a new source."""
+        return self.asset
+
+
+Source = LogRef | AssetRef
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Remediation:
+    """The way out: commands to paste, in the order to run them, what they risk and how to undo them."""
+
+    summary: str
+    commands: tuple[str, ...] = ()
+    terraform: str = ""
+    risk_of_fix: str = ""
+    undo: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Finding:
+    """One problem with one subject on one resource.
+
+    Judging the same input again gives an equal finding; `finding_id` does not depend on the source, so an entry and
+    an inventory that show the same problem give the same id.
+    """
+
+    rule_id: str
+    severity: Severity
+    category: Category
+    title: str
+    subject: str
+    resource_name: str
+    source: Source
+    observed_at: str
+    confidence: Confidence = Confidence.HIGH
+    state: State = State.OPEN
+    explanation: str = ""
+    project: str = ""
+    principal: str = ""
+    evidence: tuple[Source, ...] = ()
+    notes: tuple[str, ...] = ()
+    cause: str = ""
+    ruled_out: tuple[str, ...] = ()
+    remediation: Remediation | None = None
+    techniques: tuple[str, ...] = ()
+    score: int | None = None
+
+    @cached_property
+    def finding_id(self) -> str:
+        """The identity of the problem: rule, resource and subject, and nothing else."""
+        return _digest(self.rule_id, self.resource_name, self.subject)
+
+    @property
+    def event_key(self) -> str:
+        """The identity of this sighting: absorbs redelivery and repeated audits."""
+        return _digest(self.finding_id, self.state, self.source.key)
+
+
+def _digest(*parts: str) -> str:
+    return hashlib.sha256("\x1f".join(parts).encode("utf-8", "surrogatepass")).hexdigest()[:32]
