@@ -1,0 +1,253 @@
+"""Reading what people have on disk: audit logs and inventories, any mix, told apart by their content.
+
+JSON arrays, NDJSON (with blank and comment lines), single and concatenated documents, gzip, whole directories, stdin.
+A part that cannot be read becomes a Problem with its file and line; nothing else is lost because of it.
+"""
+
+import gzip
+import io
+import json
+import sys
+import zlib
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Any, Final, cast
+
+import msgspec
+
+_GZIP: Final = b"\x1f\x8b"
+_LINE_MOST: Final = 64 << 20
+_SKIPPED_DIRECTORIES: Final = frozenset({".git", "__pycache__", "node_modules", ".terraform"})
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """Something in the input that could not be read: where, and what is wrong with it."""
+
+    file: str
+    line: int
+    field: str
+    problem: str
+
+    def __str__(self) -> str:
+        place = f"{self.file}:{self.line}" if self.line else self.file
+        return f"{place}: {self.field}: {self.problem}" if self.field else f"{place}: {self.problem}"
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One JSON value of a file, still as text, and the line it starts on."""
+
+    file: str
+    line: int
+    text: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Input:
+    """One file to read (or stdin, as `-`), and the path below which the user named it."""
+
+    path: str
+    root: str
+
+    @property
+    def relative(self) -> str:
+        """Where the file lies below what the user named; tells a collector's cluster directories apart."""
+        try:
+            return Path(self.path).relative_to(self.root).as_posix()
+        except ValueError:
+            return self.path
+
+
+def find_inputs(paths: Sequence[str]) -> Iterator[Input | Problem]:
+    """The files that the given paths mean, directories in sorted order; a path that is not there is a Problem."""
+    for text in paths:
+        path = Path(text)
+        if text == "-":
+            yield Input("-", "-")
+        elif path.is_dir():
+            for below in sorted(path.rglob("*")):
+                hidden = any(part in _SKIPPED_DIRECTORIES for part in below.relative_to(path).parts)
+                if below.is_file() and not hidden:
+                    yield Input(str(below), text)
+        elif path.exists():
+            yield Input(text, str(path.parent))
+        else:
+            yield Problem(text, 0, "", "no such file or directory")
+
+
+def read_items(source: Input) -> Iterator[Item | Problem]:
+    """The JSON values of one file, in their order, in bounded memory for NDJSON."""
+    try:
+        with _open(source.path) as stream:
+            yield from _items(stream, source.path)
+    except (OSError, EOFError, zlib.error) as error:
+        yield Problem(source.path, 0, "", f"cannot be read: {error}")
+
+
+def peek(source: Input) -> bytes:
+    """The start of a file, unpacked, for a guess at what it holds. Empty for stdin, which cannot be read twice."""
+    if source.path == "-":
+        return b""
+    try:
+        with _open(source.path) as stream:
+            return stream.read(4096)
+    except (OSError, EOFError, zlib.error):
+        return b""
+
+
+def _open(path: str) -> IO[bytes]:
+    stream = cast("io.BufferedReader", sys.stdin.buffer) if path == "-" else Path(path).open("rb")  # noqa: SIM115
+    if stream.peek(2)[:2] == _GZIP:
+        return cast("IO[bytes]", gzip.GzipFile(fileobj=stream))
+    return stream
+
+
+def _items(stream: IO[bytes], name: str) -> Iterator[Item | Problem]:
+    """NDJSON where the first line is a whole value; else the file is one document, an array, or several in a row."""
+    head: list[bytes] = []
+    number = 0
+    for line in stream:
+        number += 1
+        head.append(line)
+        text = line.lstrip(b"\xef\xbb\xbf").strip() if number == 1 else line.strip()
+        if not text or _is_comment(text):
+            continue
+        if text.startswith(b"{") and _is_whole(text):
+            yield Item(name, number, text)
+            yield from _lines(stream, name, number)
+            return
+        break
+    else:
+        return
+    yield from _document(b"".join(head) + stream.read(), name)
+
+
+def _lines(stream: IO[bytes], name: str, number: int) -> Iterator[Item | Problem]:
+    for line in stream:
+        number += 1
+        if len(line) > _LINE_MOST:
+            yield Problem(name, number, "", f"line of {len(line)} bytes is over the limit of {_LINE_MOST}")
+            continue
+        text = line.strip()
+        if text and not _is_comment(text):
+            yield Item(name, number, text)
+
+
+def _is_comment(text: bytes) -> bool:
+    return text.startswith((b"#", b"//"))
+
+
+def _is_whole(text: bytes) -> bool:
+    try:
+        msgspec.json.decode(text, type=msgspec.Raw)
+    except (msgspec.DecodeError, RecursionError):
+        return False
+    return True
+
+
+def _document(data: bytes, name: str) -> Iterator[Item | Problem]:
+    data = data.removeprefix(b"\xef\xbb\xbf")
+    start = data.lstrip()[:1]
+    if start not in (b"[", b"{"):
+        yield from _other(data, name)
+        return
+    try:
+        if start == b"[":
+            line = 1
+            at = 0
+            for raw in msgspec.json.decode(data, type=list[msgspec.Raw]):
+                text = bytes(raw)
+                found = data.find(text, at)
+                line += data.count(b"\n", at, found)
+                at = found
+                yield Item(name, line, text)
+        else:
+            msgspec.json.decode(data, type=msgspec.Raw)
+            yield Item(name, 1, data)
+    except (msgspec.DecodeError, RecursionError):
+        yield from _concatenated(data, name)
+
+
+def _concatenated(data: bytes, name: str) -> Iterator[Item | Problem]:
+    """Values that follow one another with or without line breaks; after a damaged one, go on at the next line."""
+    text = data.decode("utf-8", "replace")
+    decoder = json.JSONDecoder()
+    at, line = 0, 1
+    is_array = text.lstrip().startswith("[")
+    if is_array:
+        at = text.index("[") + 1
+    while True:
+        begin = at
+        while at < len(text) and text[at] in " \t\r\n,":
+            at += 1
+        line += text.count("\n", begin, at)
+        if at >= len(text) or (is_array and text[at] == "]"):
+            return
+        try:
+            value, end = decoder.raw_decode(text, at)
+        except (ValueError, RecursionError) as error:
+            yield Problem(name, line, "", f"not JSON: {getattr(error, 'msg', error)}")
+            at, line = _resume(text, at, line)
+            continue
+        if isinstance(value, dict | list):
+            yield Item(name, line, text[at:end].encode("utf-8", "replace"))
+        else:
+            yield Problem(name, line, "", f"expected a JSON object, found {type(value).__name__}")
+        line += text.count("\n", at, end)
+        at = end
+
+
+def _resume(text: str, at: int, line: int) -> tuple[int, int]:
+    """The next line that starts an object at the left margin of its neighbours, after a damaged one."""
+    while True:
+        end = text.find("\n", at)
+        if end < 0:
+            return len(text), line
+        at, line = end + 1, line + 1
+        if text[at : at + 1] == "{" or text[at : at + 3] in ("  {", "\t{"):
+            return at, line
+
+
+def _other(data: bytes, name: str) -> Iterator[Item | Problem]:
+    if not data.strip():
+        return
+    if name.endswith((".yaml", ".yml")):
+        yield from _yaml(data, name)
+    elif name.endswith((".json", ".ndjson", ".jsonl", ".log")):
+        # NDJSON whose first line is damaged: what follows may be fine.
+        yield from _concatenated(data, name)
+    else:
+        yield Problem(name, 0, "", "neither JSON nor NDJSON; skipped")
+
+
+def _yaml(data: bytes, name: str) -> Iterator[Item | Problem]:
+    try:
+        import yaml
+    except ImportError:
+        yield Problem(name, 0, "", "YAML needs the package pyyaml (pip install 'bindwatch[cli]'); skipped")
+        return
+    try:
+        for value in yaml.load_all(data, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader)):
+            if isinstance(value, dict | list):
+                yield Item(name, 1, json.dumps(value, default=str).encode())
+    except (yaml.YAMLError, RecursionError, ValueError) as error:
+        yield Problem(name, 0, "", f"not YAML: {str(error).splitlines()[0]}")
+
+
+def decode_item(item: Item) -> Any:
+    """The value of an item. Raises ValueError where the text is no JSON."""
+    try:
+        return msgspec.json.decode(item.text)
+    except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
+        raise ValueError(f"not JSON: {error}") from error
+
+
+def read_all(paths: Iterable[str]) -> Iterator[Item | Problem]:
+    """Every value of every file below the paths."""
+    for source in find_inputs(list(paths)):
+        if isinstance(source, Problem):
+            yield source
+        else:
+            yield from read_items(source)

@@ -1,0 +1,497 @@
+"""Typed changes to Google Cloud and Kubernetes: each knows the command that makes it and the change that undoes it.
+
+A fix is a sequence of these, so what is printed and what is tested derive from one value. Commands are quoted for a
+POSIX shell and hold real names only.
+"""
+
+import re
+import shlex
+from dataclasses import dataclass
+
+from bindwatch.model.finding import Remediation
+from bindwatch.model.policy import Condition
+
+
+@dataclass(frozen=True, slots=True)
+class AddBinding:
+    """Give `member` the role on the resource (a canonical full resource name)."""
+
+    resource: str
+    role: str
+    member: str
+    condition: Condition | None = None
+
+    def command(self) -> str:
+        """The gcloud (or bq) command that adds the binding."""
+        return _binding_command("add", self.resource, self.role, self.member, self.condition)
+
+    def undo(self) -> "Change | None":
+        """Take the role away again."""
+        return RemoveBinding(self.resource, self.role, self.member, self.condition)
+
+
+@dataclass(frozen=True, slots=True)
+class RemoveBinding:
+    """Take the role on the resource away from `member`."""
+
+    resource: str
+    role: str
+    member: str
+    condition: Condition | None = None
+
+    def command(self) -> str:
+        """The gcloud (or bq) command that removes the binding."""
+        return _binding_command("remove", self.resource, self.role, self.member, self.condition)
+
+    def undo(self) -> "Change | None":
+        """Give the role back, unless the member was deleted: a deleted member cannot be granted anything."""
+        if self.member.startswith("deleted:"):
+            return None
+        return AddBinding(self.resource, self.role, self.member, self.condition)
+
+
+@dataclass(frozen=True, slots=True)
+class SetServiceAccountEnabled:
+    """Enable or disable a service account. Disabling rejects the tokens already issued."""
+
+    email: str
+    enabled: bool
+    project: str = ""
+
+    def command(self) -> str:
+        """The gcloud command."""
+        verb = "enable" if self.enabled else "disable"
+        return _gcloud("iam", "service-accounts", verb, self.email, *_project(self.project))
+
+    def undo(self) -> "Change | None":
+        """The opposite switch."""
+        return SetServiceAccountEnabled(self.email, not self.enabled, self.project)
+
+
+@dataclass(frozen=True, slots=True)
+class CreateServiceAccount:
+    """Create a user-managed service account."""
+
+    email: str
+    project: str
+    display_name: str = ""
+
+    def command(self) -> str:
+        """The gcloud command; it takes the name before the @."""
+        display = (f"--display-name={self.display_name}",) if self.display_name else ()
+        return _gcloud(
+            "iam", "service-accounts", "create", self.email.partition("@")[0], *display, *_project(self.project)
+        )
+
+    def undo(self) -> "Change | None":
+        """Delete it again."""
+        return DeleteServiceAccount(self.email, self.project)
+
+
+@dataclass(frozen=True, slots=True)
+class DeleteServiceAccount:
+    """Delete a service account; it can be restored by its unique id for 30 days."""
+
+    email: str
+    project: str = ""
+    unique_id: str = ""
+
+    def command(self) -> str:
+        """The gcloud command."""
+        return _gcloud("iam", "service-accounts", "delete", self.email, "--quiet", *_project(self.project))
+
+    def undo(self) -> "Change | None":
+        """Restore it, where its unique id is known."""
+        return UndeleteServiceAccount(self.unique_id, self.email, self.project) if self.unique_id else None
+
+
+@dataclass(frozen=True, slots=True)
+class UndeleteServiceAccount:
+    """Restore a deleted service account, with its old bindings, within 30 days."""
+
+    unique_id: str
+    email: str = ""
+    project: str = ""
+
+    def command(self) -> str:
+        """The gcloud command; it takes the unique id, not the e-mail."""
+        return _gcloud("beta", "iam", "service-accounts", "undelete", self.unique_id, *_project(self.project))
+
+    def undo(self) -> "Change | None":
+        """Delete it again."""
+        return DeleteServiceAccount(self.email, self.project, self.unique_id) if self.email else None
+
+
+@dataclass(frozen=True, slots=True)
+class DeleteServiceAccountKey:
+    """Delete a key of a service account. What uses it stops working; it cannot be restored."""
+
+    email: str
+    key_id: str
+    project: str = ""
+
+    def command(self) -> str:
+        """The gcloud command."""
+        return _gcloud(
+            "iam",
+            "service-accounts",
+            "keys",
+            "delete",
+            self.key_id,
+            f"--iam-account={self.email}",
+            "--quiet",
+            *_project(self.project),
+        )
+
+    def undo(self) -> "Change | None":
+        """There is no way back."""
+        return None
+
+
+@dataclass(frozen=True, slots=True)
+class SetServiceAccountKeyEnabled:
+    """Enable or disable a key of a service account: the reversible half of deleting it."""
+
+    email: str
+    key_id: str
+    enabled: bool
+    project: str = ""
+
+    def command(self) -> str:
+        """The gcloud command."""
+        verb = "enable" if self.enabled else "disable"
+        return _gcloud(
+            "iam",
+            "service-accounts",
+            "keys",
+            verb,
+            self.key_id,
+            f"--iam-account={self.email}",
+            *_project(self.project),
+        )
+
+    def undo(self) -> "Change | None":
+        """The opposite switch."""
+        return SetServiceAccountKeyEnabled(self.email, self.key_id, not self.enabled, self.project)
+
+
+@dataclass(frozen=True, slots=True)
+class AnnotateKubernetesServiceAccount:
+    """Set one annotation of a Kubernetes service account, or remove it where `value` is empty."""
+
+    namespace: str
+    name: str
+    annotation: str
+    value: str
+    previous: str = ""
+    context: str = ""
+
+    def command(self) -> str:
+        """The kubectl command, against the cluster of `context` where one is known."""
+        assignment = f"{self.annotation}={self.value}" if self.value else f"{self.annotation}-"
+        overwrite = ("--overwrite",) if self.value and self.previous else ()
+        return _kubectl(
+            self.context,
+            "annotate",
+            "serviceaccount",
+            self.name,
+            f"--namespace={self.namespace}",
+            assignment,
+            *overwrite,
+        )
+
+    def undo(self) -> "Change | None":
+        """The annotation as it was."""
+        return AnnotateKubernetesServiceAccount(
+            self.namespace, self.name, self.annotation, self.previous, self.value, self.context
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class CreateKubernetesServiceAccount:
+    """Create a Kubernetes service account."""
+
+    namespace: str
+    name: str
+    context: str = ""
+
+    def command(self) -> str:
+        """The kubectl command."""
+        return _kubectl(self.context, "create", "serviceaccount", self.name, f"--namespace={self.namespace}")
+
+    def undo(self) -> "Change | None":
+        """Needs a person: pods may use it by then."""
+        return None
+
+
+@dataclass(frozen=True, slots=True)
+class EnableService:
+    """Enable an API in a project."""
+
+    project: str
+    service: str
+
+    def command(self) -> str:
+        """The gcloud command."""
+        return _gcloud("services", "enable", self.service, f"--project={self.project}")
+
+    def undo(self) -> "Change | None":
+        """Disable it again."""
+        return DisableService(self.project, self.service)
+
+
+@dataclass(frozen=True, slots=True)
+class DisableService:
+    """Disable an API in a project."""
+
+    project: str
+    service: str
+
+    def command(self) -> str:
+        """The gcloud command."""
+        return _gcloud("services", "disable", self.service, f"--project={self.project}")
+
+    def undo(self) -> "Change | None":
+        """Enable it again."""
+        return EnableService(self.project, self.service)
+
+
+@dataclass(frozen=True, slots=True)
+class SetClusterWorkloadPool:
+    """Turn Workload Identity on for a cluster. Its node pools stay as they are: each needs its own change."""
+
+    project: str
+    location: str
+    cluster: str
+    pool: str
+
+    def command(self) -> str:
+        """The gcloud command."""
+        return _gcloud(
+            "container",
+            "clusters",
+            "update",
+            self.cluster,
+            f"--location={self.location}",
+            f"--project={self.project}",
+            f"--workload-pool={self.pool}" if self.pool else "--disable-workload-identity",
+        )
+
+    def undo(self) -> "Change | None":
+        """Turn it off again."""
+        return SetClusterWorkloadPool(self.project, self.location, self.cluster, "") if self.pool else None
+
+
+@dataclass(frozen=True, slots=True)
+class SetNodePoolMetadata:
+    """Choose the metadata server of a node pool (`GKE_METADATA`, `GCE_METADATA`). Recreates the nodes."""
+
+    project: str
+    location: str
+    cluster: str
+    node_pool: str
+    mode: str = "GKE_METADATA"
+    previous: str = ""
+
+    def command(self) -> str:
+        """The gcloud command."""
+        return _gcloud(
+            "container",
+            "node-pools",
+            "update",
+            self.node_pool,
+            f"--cluster={self.cluster}",
+            f"--location={self.location}",
+            f"--project={self.project}",
+            f"--workload-metadata={self.mode}",
+        )
+
+    def undo(self) -> "Change | None":
+        """The mode as it was."""
+        before = self.previous or "GCE_METADATA"
+        return SetNodePoolMetadata(self.project, self.location, self.cluster, self.node_pool, before, self.mode)
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """A command of its own kind, with the command that undoes it where there is one.
+
+    For changes that no inventory models; arguments are plain strings, quoted here.
+    """
+
+    argv: tuple[str, ...]
+    undo_argv: tuple[str, ...] = ()
+
+    def command(self) -> str:
+        """The command, quoted."""
+        return shlex.join(self.argv)
+
+    def undo(self) -> "Change | None":
+        """The undoing command, if one was given."""
+        return Run(self.undo_argv, self.argv) if self.undo_argv else None
+
+
+Change = (
+    AddBinding
+    | RemoveBinding
+    | SetServiceAccountEnabled
+    | CreateServiceAccount
+    | DeleteServiceAccount
+    | UndeleteServiceAccount
+    | DeleteServiceAccountKey
+    | SetServiceAccountKeyEnabled
+    | AnnotateKubernetesServiceAccount
+    | CreateKubernetesServiceAccount
+    | EnableService
+    | DisableService
+    | SetClusterWorkloadPool
+    | SetNodePoolMetadata
+    | Run
+)
+
+
+def remedy(summary: str, *changes: Change, risk: str = "", terraform: str = "") -> Remediation:
+    """The remediation that these changes make, in their order; the undo runs backwards."""
+    undoing = [change.undo() for change in reversed(changes)]
+    return Remediation(
+        summary=summary,
+        commands=tuple(change.command() for change in changes),
+        terraform=terraform,
+        risk_of_fix=risk,
+        undo=tuple(change.command() for change in undoing if change is not None),
+    )
+
+
+def _gcloud(*argv: str) -> str:
+    return shlex.join(("gcloud", *argv))
+
+
+def _kubectl(context: str, *argv: str) -> str:
+    return shlex.join(("kubectl", *((f"--context={context}",) if context else ()), *argv))
+
+
+def _project(project: str) -> tuple[str, ...]:
+    return (f"--project={project}",) if project else ()
+
+
+_KEY_RINGS = r"//cloudkms\.googleapis\.com/projects/(?P<p>[^/]+)/locations/(?P<l>[^/]+)/keyRings/"
+# How each kind of resource is named to gcloud: a pattern over its canonical name, the words before the verb and after.
+_TARGETS: tuple[tuple[re.Pattern[str], tuple[str, ...], tuple[str, ...]], ...] = tuple(
+    (re.compile(pattern), tuple(group.split()), tuple(args.split()))
+    for pattern, group, args in (
+        (r"//cloudresourcemanager\.googleapis\.com/projects/(?P<p>[^/]+)", "projects", "{p}"),
+        (r"//cloudresourcemanager\.googleapis\.com/folders/(?P<f>\d+)", "resource-manager folders", "{f}"),
+        (r"//cloudresourcemanager\.googleapis\.com/organizations/(?P<o>\d+)", "organizations", "{o}"),
+        (
+            r"//iam\.googleapis\.com/projects/(?P<p>[^/]+)/serviceAccounts/(?P<e>[^/]+)",
+            "iam service-accounts",
+            "{e} --project={p}",
+        ),
+        (
+            r"//iam\.googleapis\.com/projects/(?P<p>[^/]+)/locations/(?P<l>[^/]+)/workloadIdentityPools/(?P<n>[^/]+)",
+            "iam workload-identity-pools",
+            "{n} --location={l} --project={p}",
+        ),
+        (r"//storage\.googleapis\.com/(?:projects/_/buckets/)?(?P<b>[^/]+)", "storage buckets", "gs://{b}"),
+        (
+            r"//secretmanager\.googleapis\.com/projects/(?P<p>[^/]+)/secrets/(?P<n>[^/]+)",
+            "secrets",
+            "{n} --project={p}",
+        ),
+        (
+            _KEY_RINGS + r"(?P<r>[^/]+)/cryptoKeys/(?P<n>[^/]+)",
+            "kms keys",
+            "{n} --keyring={r} --location={l} --project={p}",
+        ),
+        (
+            _KEY_RINGS + r"(?P<n>[^/]+)",
+            "kms keyrings",
+            "{n} --location={l} --project={p}",
+        ),
+        (r"//pubsub\.googleapis\.com/projects/(?P<p>[^/]+)/topics/(?P<n>[^/]+)", "pubsub topics", "{n} --project={p}"),
+        (
+            r"//pubsub\.googleapis\.com/projects/(?P<p>[^/]+)/subscriptions/(?P<n>[^/]+)",
+            "pubsub subscriptions",
+            "{n} --project={p}",
+        ),
+        (
+            r"//run\.googleapis\.com/projects/(?P<p>[^/]+)/locations/(?P<l>[^/]+)/services/(?P<n>[^/]+)",
+            "run services",
+            "{n} --region={l} --project={p}",
+        ),
+        (
+            r"//run\.googleapis\.com/projects/(?P<p>[^/]+)/locations/(?P<l>[^/]+)/jobs/(?P<n>[^/]+)",
+            "run jobs",
+            "{n} --region={l} --project={p}",
+        ),
+        (
+            r"//cloudfunctions\.googleapis\.com/projects/(?P<p>[^/]+)/locations/(?P<l>[^/]+)/functions/(?P<n>[^/]+)",
+            "functions",
+            "{n} --region={l} --project={p}",
+        ),
+        (
+            r"//artifactregistry\.googleapis\.com/projects/(?P<p>[^/]+)/locations/(?P<l>[^/]+)/repositories/(?P<n>[^/]+)",
+            "artifacts repositories",
+            "{n} --location={l} --project={p}",
+        ),
+        (
+            r"//compute\.googleapis\.com/projects/(?P<p>[^/]+)/zones/(?P<z>[^/]+)/(?P<k>disks|instances)/(?P<n>[^/]+)",
+            "compute {k}",
+            "{n} --zone={z} --project={p}",
+        ),
+        (
+            r"//compute\.googleapis\.com/projects/(?P<p>[^/]+)/global/(?P<k>images|snapshots)/(?P<n>[^/]+)",
+            "compute {k}",
+            "{n} --project={p}",
+        ),
+        (
+            r"//compute\.googleapis\.com/projects/(?P<p>[^/]+)/regions/(?P<r>[^/]+)/subnetworks/(?P<n>[^/]+)",
+            "compute networks subnets",
+            "{n} --region={r} --project={p}",
+        ),
+    )
+)
+_DATASET = re.compile(
+    r"//bigquery\.googleapis\.com/projects/(?P<p>[^/]+)/datasets/(?P<d>[^/]+)(?:/tables/(?P<t>[^/]+))?"
+)
+
+
+def _binding_command(verb: str, resource: str, role: str, member: str, condition: Condition | None) -> str:
+    if table := _DATASET.fullmatch(resource):
+        name = f"{table['p']}:{table['d']}" + (f".{table['t']}" if table["t"] else "")
+        return shlex.join(("bq", f"{verb}-iam-policy-binding", f"--member={member}", f"--role={role}", name))
+    for pattern, group, args in _TARGETS:
+        if found := pattern.fullmatch(resource):
+            names = found.groupdict()
+            head = [word.format_map(names) for word in group]
+            tail = [word.format_map(names) for word in args]
+            return _gcloud(
+                *head,
+                f"{verb}-iam-policy-binding",
+                *tail,
+                f"--role={role}",
+                f"--member={member}",
+                _condition(condition),
+            )
+    # No gcloud group edits this kind of resource directly: say which policy to edit rather than invent a command.
+    # Quoted all the same: not every shell takes a pasted line that starts with # for a comment.
+    return f"# by hand, in the allow policy of {_word(resource)}: {verb} {_word(role)} for {_word(member)}"
+
+
+def _condition(condition: Condition | None) -> str:
+    if condition is None:
+        return "--condition=None"
+    fields = [f"expression={condition.expression}", f"title={condition.title}"]
+    if condition.description:
+        fields.append(f"description={condition.description}")
+    text = ",".join(fields)
+    if text.count(",") == len(fields) - 1:
+        return f"--condition={text}"
+    # gcloud's own escape for values with commas: another delimiter, named between two carets.
+    signs = (":", ";", "#", "@@", "~~")
+    delimiter = next((sign for sign in signs if not any(sign in field for field in fields)), "|||")
+    return f"--condition=^{delimiter}^{delimiter.join(fields)}"
+
+
+def _word(text: str) -> str:
+    return shlex.quote("".join(char if char.isprintable() else "?" for char in text))
