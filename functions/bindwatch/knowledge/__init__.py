@@ -1,1 +1,1 @@
-"""What is known of Google Cloud itself: roles, permissions, escalation paths."""
+"""What Google Cloud makes possible: permissions, roles, escalation paths, and how bad it is."""
