@@ -1,0 +1,408 @@
+"""The builder an inventory is read into: it takes things in any order and settles names and places at the end."""
+
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
+from typing import Any, Final
+
+from bindwatch.inventory.clusters import Cluster, FleetMembership, NodePool
+from bindwatch.inventory.contents import Contents, Marks, PolicyRecord
+from bindwatch.inventory.coverage import Origin, Part, Problem
+from bindwatch.inventory.hierarchy import (
+    DenyPolicy,
+    EnabledService,
+    Folder,
+    Group,
+    LogSink,
+    Organization,
+    OrgPolicy,
+    PolicyBinding,
+    PrincipalAccessBoundaryPolicy,
+    Project,
+)
+from bindwatch.inventory.identities import (
+    ApiKey,
+    IdentityPool,
+    IdentityPoolProvider,
+    Role,
+    ServiceAccount,
+    ServiceAccountKey,
+)
+from bindwatch.inventory.names import Names
+from bindwatch.inventory.resources import (
+    Bucket,
+    CryptoKey,
+    Dataset,
+    Firewall,
+    Instance,
+    Route,
+    Router,
+    Runtime,
+    Secret,
+    Subnetwork,
+)
+from bindwatch.inventory.view import Inventory
+from bindwatch.inventory.workloads import (
+    KubernetesEvent,
+    KubernetesServiceAccount,
+    Namespace,
+    NetworkPolicy,
+    Node,
+    Pod,
+    Workload,
+)
+from bindwatch.model.policy import Policy
+from bindwatch.model.resource import project_name, project_of_service_account
+
+UNKNOWN_CLUSTER: Final = "//container.googleapis.com/projects/-/locations/-/clusters/-"
+"""Where Kubernetes objects go when nothing tells their cluster."""
+
+Entity = (
+    Project
+    | Folder
+    | Organization
+    | EnabledService
+    | OrgPolicy
+    | DenyPolicy
+    | PrincipalAccessBoundaryPolicy
+    | PolicyBinding
+    | LogSink
+    | Group
+    | ServiceAccount
+    | ServiceAccountKey
+    | Role
+    | IdentityPool
+    | IdentityPoolProvider
+    | ApiKey
+    | Cluster
+    | NodePool
+    | FleetMembership
+    | KubernetesServiceAccount
+    | Pod
+    | Workload
+    | Node
+    | Namespace
+    | NetworkPolicy
+    | KubernetesEvent
+    | Instance
+    | Runtime
+    | Bucket
+    | Dataset
+    | Secret
+    | CryptoKey
+    | Firewall
+    | Subnetwork
+    | Route
+    | Router
+)
+
+PART_OF: Final[dict[type, Part]] = {
+    Project: Part.PROJECTS,
+    Folder: Part.HIERARCHY,
+    Organization: Part.HIERARCHY,
+    EnabledService: Part.ENABLED_SERVICES,
+    OrgPolicy: Part.ORG_POLICIES,
+    DenyPolicy: Part.DENY_POLICIES,
+    PrincipalAccessBoundaryPolicy: Part.BOUNDARIES,
+    PolicyBinding: Part.BOUNDARY_BINDINGS,
+    LogSink: Part.LOG_SINKS,
+    Group: Part.GROUPS,
+    ServiceAccount: Part.SERVICE_ACCOUNTS,
+    ServiceAccountKey: Part.KEYS,
+    Role: Part.ROLES,
+    IdentityPool: Part.IDENTITY_POOLS,
+    IdentityPoolProvider: Part.PROVIDERS,
+    ApiKey: Part.API_KEYS,
+    Cluster: Part.CLUSTERS,
+    NodePool: Part.NODE_POOLS,
+    FleetMembership: Part.MEMBERSHIPS,
+    KubernetesServiceAccount: Part.KUBERNETES_SERVICE_ACCOUNTS,
+    Pod: Part.PODS,
+    Workload: Part.WORKLOADS,
+    Node: Part.NODES,
+    Namespace: Part.NAMESPACES,
+    NetworkPolicy: Part.NETWORK_POLICIES,
+    KubernetesEvent: Part.KUBERNETES_EVENTS,
+    Instance: Part.INSTANCES,
+    Runtime: Part.RUNTIMES,
+    Bucket: Part.BUCKETS,
+    Dataset: Part.DATASETS,
+    Secret: Part.SECRETS,
+    CryptoKey: Part.CRYPTO_KEYS,
+    Firewall: Part.FIREWALLS,
+    Subnetwork: Part.SUBNETWORKS,
+    Route: Part.ROUTES,
+    Router: Part.ROUTERS,
+}
+
+_KEYS: Final[dict[type, Callable[[Any], object]]] = {
+    EnabledService: lambda item: (item.project, item.service),
+    OrgPolicy: lambda item: (item.resource, item.constraint, item.dry_run),
+    Group: lambda item: item.email,
+    KubernetesServiceAccount: lambda item: (item.cluster, item.namespace, item.name),
+    Pod: lambda item: (item.cluster, item.namespace, item.name),
+    Workload: lambda item: (item.cluster, item.namespace, item.kind, item.name),
+    Node: lambda item: (item.cluster, item.name),
+    Namespace: lambda item: (item.cluster, item.name),
+    NetworkPolicy: lambda item: (item.cluster, item.namespace, item.name),
+    KubernetesEvent: lambda item: (item.cluster, item.namespace, item.involved, item.reason, item.message),
+}
+
+
+def _name(entity: Any) -> object:
+    return entity.name
+
+
+# Roles Google lets one grant on a service account: a bare policy with nothing else is that of one.
+_ON_SERVICE_ACCOUNTS: Final = ("roles/iam.serviceAccount", "roles/iam.workloadIdentityUser")
+
+
+@dataclass(slots=True)
+class _Taken:
+    entity: Any
+    origin: Origin
+    partial: bool
+
+
+class InventoryBuilder:
+    """Collects what was read, in any order and from any mix of sources, until `build` makes the inventory of it.
+
+    Nothing given to it raises: what is wrong becomes a `Problem`, what it does not read is counted by kind. `build`
+    may be called again after more was added.
+    """
+
+    def __init__(self) -> None:
+        self.names = Names()
+        self.problems: list[Problem] = []
+        self.skipped: Counter[tuple[str, str]] = Counter()
+        self._taken: defaultdict[type, list[_Taken]] = defaultdict(list)
+        self._policies: dict[str, PolicyRecord] = {}
+        self._bare: list[tuple[Policy, Origin]] = []
+        self._chains: set[tuple[str, ...]] = set()
+        self._homes: dict[str, str] = {}
+        self._seen: set[tuple[Part, str]] = set()
+        self._exported: defaultdict[str, set[str]] = defaultdict(set)
+        self._exported_parts: defaultdict[str, set[Part]] = defaultdict(set)
+        self._failed: dict[tuple[Part, str], str] = {}
+        self._notes: dict[str, None] = {}
+        self._kubernetes: set[tuple[Part, str, str, str]] = set()
+
+    def add(self, entity: Entity, origin: Origin, *, partial: bool = False) -> None:
+        """Take one thing in. Of two with one name the later counts, but a `partial` one never displaces a full one.
+
+        An object of a cluster whose `cluster` is '' is placed at the end: see `build`.
+        """
+        self._taken[type(entity)].append(_Taken(entity, origin, partial))
+        match entity:
+            case Project() if entity.number and entity.id != entity.number:
+                self.names.project_ids[entity.number] = entity.id
+            case ServiceAccount():
+                if entity.unique_id:
+                    self.names.emails[entity.unique_id] = entity.email
+                told = project_of_service_account(entity.email)
+                if told.isdigit() and entity.project and not entity.project.isdigit():
+                    self.learn_project(told, entity.project)
+
+    def add_policy(
+        self,
+        resource: str,
+        policy: Policy,
+        *,
+        asset_type: str = "",
+        update_time: str = "",
+        partial: bool = False,
+    ) -> None:
+        """Take in the allow policy of a resource. A `partial` one (a search result) holds only some of the bindings.
+
+        Of two full policies the newer counts. Where nothing tells which is newer both are kept as one, because a
+        binding that is lost is worse than one that is shown twice.
+        """
+        record = PolicyRecord(policy, asset_type, update_time, partial)
+        have = self._policies.get(resource)
+        self._policies[resource] = record if have is None else self._newer(resource, have, record)
+
+    def _newer(self, resource: str, have: PolicyRecord, record: PolicyRecord) -> PolicyRecord:
+        if have.policy == record.policy:
+            return have if record.partial else record
+        if have.partial != record.partial:
+            return record if have.partial else have
+        if have.update_time and record.update_time and have.update_time != record.update_time:
+            return max(have, record, key=lambda item: item.update_time)
+        if not record.partial:
+            self.note(f"{resource} has two different policies in the input; both were read")
+        bindings = dict.fromkeys((*have.policy.bindings, *record.policy.bindings))
+        audits = dict.fromkeys((*have.policy.audit_configs, *record.policy.audit_configs))
+        both = replace(record.policy, bindings=tuple(bindings), audit_configs=tuple(audits))
+        return PolicyRecord(both, record.asset_type or have.asset_type, record.update_time, record.partial)
+
+    def add_bare_policy(self, policy: Policy, origin: Origin) -> None:
+        """Take in a policy that does not say whose it is; `build` finds its place, or gives it a name of its own."""
+        self._bare.append((policy, origin))
+
+    def add_ancestors(self, name: str, chain: tuple[str, ...]) -> None:
+        """Note where a resource lies: `chain` as an export writes it (`projects/1`, `folders/2`, `organizations/3`).
+
+        What the chain alone tells is kept once; the name only where it does not name its project itself.
+        """
+        if chain not in self._chains:
+            self._chains.add(chain)
+        head = chain[0]
+        if head.startswith("projects/"):
+            project = head[9:]
+            _, found, tail = name.partition("/projects/")
+            named = tail.partition("/")[0] if found else ""
+            if not named:
+                self._homes[name] = project
+            elif named != project and project.isdigit() and not named.isdigit():
+                self.learn_project(project, named)
+
+    def set_home(self, name: str, project: str) -> None:
+        """Note the project (id or number) of a resource whose name does not tell it."""
+        if project:
+            self._homes[name] = project
+
+    def learn_project(self, number: str, project: str) -> None:
+        """Note that a project number and a project id are the same project. A Project itself knows better."""
+        if number.isdigit() and project and not project.isdigit() and project != "-":
+            self.names.project_ids.setdefault(number, project)
+
+    def saw(self, part: Part, scope: str = "") -> None:
+        """Note that the input holds all there is of a part in a scope: an absence from it is an absence."""
+        self._seen.add((part, scope))
+
+    def saw_exported(self, content: str, part: Part | None, project: str) -> None:
+        """Note an asset of an export. An export holds all assets of its types, in all projects it has anything of."""
+        self._exported[content].add(project)
+        if part is not None:
+            self._exported_parts[content].add(part)
+
+    def saw_kubernetes(self, part: Part, cluster: str, namespace: str, origin: Origin) -> None:
+        """Note an object out of a list of a cluster ('' where nothing tells it yet): its namespace was listed.
+
+        A list of all namespaces always has something in `kube-system`, so only that one stands for the whole cluster.
+        """
+        self._kubernetes.add((part, cluster, namespace, origin.directory))
+
+    def could_not_read(self, part: Part, scope: str, reason: str) -> None:
+        """Note that a part of a scope was asked for and not given, and why."""
+        self._failed[part, scope] = reason
+
+    def problem(self, origin: Origin, field: str, problem: str) -> None:
+        """Note an item that is not what it claims to be."""
+        self.problems.append(Problem(origin.file, origin.line, field, problem))
+
+    def skip(self, kind: str, reason: str) -> None:
+        """Count an item of a kind nothing here reads."""
+        self.skipped[kind, reason] += 1
+
+    def note(self, text: str) -> None:
+        """Note something a reader of the results should know of the input. The same text is kept once."""
+        self._notes.setdefault(text)
+
+    def build(self) -> Inventory:
+        """The inventory of what was taken in so far.
+
+        Kubernetes objects without a cluster go to the one cluster of their directory, else to the only cluster there
+        is, else to `UNKNOWN_CLUSTER`. Bare policies go likewise: to the service account if they grant nothing but
+        roles for service accounts, else to the project.
+        """
+        entities = self._settled()
+        policies, notes = self._placed_policies(entities)
+        return Inventory(
+            Contents(
+                entities={kind: tuple(taken.entity for taken in items.values()) for kind, items in entities.items()},
+                origins={id(taken.entity): taken.origin for items in entities.values() for taken in items.values()},
+                policies=policies,
+                chains=tuple(tuple(self.names.resource(item) for item in chain) for chain in self._chains),
+                homes={self.names.resource(name): self.names.project(home) for name, home in self._homes.items()},
+                names=Names(dict(self.names.project_ids), dict(self.names.emails)),
+            ),
+            Marks(
+                seen=frozenset((part, self._scope(scope)) for part, scope in self._seen) | self._kubernetes_scopes(),
+                failed={(part, self._scope(scope)): reason for (part, scope), reason in self._failed.items()},
+                exported={
+                    content: frozenset(self.names.project(project) for project in projects)
+                    for content, projects in self._exported.items()
+                },
+                exported_parts={content: frozenset(parts) for content, parts in self._exported_parts.items()},
+            ),
+            problems=tuple(self.problems),
+            skipped=dict(self.skipped),
+            notes=(*self._notes, *notes),
+        )
+
+    def _scope(self, scope: str) -> str:
+        return self.names.resource(scope) if scope else ""
+
+    def _kubernetes_scopes(self) -> frozenset[tuple[Part, str]]:
+        scopes = set()
+        for part, cluster, namespace, directory in self._kubernetes:
+            name = self._scope(cluster) or self._only_cluster(Origin(f"{directory}/"))
+            whole = namespace == "kube-system" or part in (Part.NODES, Part.NAMESPACES) or not namespace
+            scopes.add((part, name if whole else f"{name}/k8s/namespaces/{namespace}"))
+        return frozenset(scopes)
+
+    def _settled(self) -> dict[type, dict[object, _Taken]]:
+        result: dict[type, dict[object, _Taken]] = {}
+        for kind, items in self._taken.items():
+            key_of = _KEYS.get(kind, _name)
+            kept: dict[object, _Taken] = {}
+            for taken in items:
+                entity = taken.entity
+                if getattr(entity, "cluster", None) == "" and kind in _IN_CLUSTER:
+                    cluster = self._only_cluster(taken.origin)
+                    if cluster == UNKNOWN_CLUSTER:
+                        self.note(f"{taken.origin.file}: nothing says which cluster its objects belong to")
+                    entity = replace(entity, cluster=cluster)
+                entity = self.names.settle(entity)
+                key = key_of(entity)
+                have = kept.get(key)
+                if have is None or have.partial or not taken.partial:
+                    kept[key] = _Taken(entity, taken.origin, taken.partial)
+            result[kind] = kept
+        return result
+
+    def _only_cluster(self, origin: Origin) -> str:
+        clusters = self._taken.get(Cluster, [])
+        near = {self._scope(taken.entity.name) for taken in clusters if taken.origin.directory == origin.directory}
+        return _only(near) or _only(self._scope(taken.entity.name) for taken in clusters) or UNKNOWN_CLUSTER
+
+    def _placed_policies(self, entities: dict[type, dict[object, _Taken]]) -> tuple[dict[str, PolicyRecord], list[str]]:
+        result: dict[str, PolicyRecord] = {}
+        resource = self.names.resource
+        for name, record in self._policies.items():
+            name = resource(name)
+            have = result.get(name)
+            result[name] = record if have is None else self._newer(name, have, record)
+        notes = []
+        for policy, origin in self._bare:
+            name = self._owner_of(policy, origin, entities)
+            if not name:
+                name = f"//unknown/{origin}"
+                notes.append(f"{origin}: a policy that does not say whose it is")
+            elif name in result:
+                continue
+            result[name] = PolicyRecord(policy, "", "", partial=False)
+        return result, notes
+
+    def _owner_of(self, policy: Policy, origin: Origin, entities: dict[type, dict[object, _Taken]]) -> str:
+        roles = [binding.role for binding in policy.bindings]
+        kind: type = Project
+        if roles and all(role.startswith(_ON_SERVICE_ACCOUNTS) for role in roles) and not policy.audit_configs:
+            kind = ServiceAccount
+        owners = entities.get(kind, {}).values()
+        near = {taken.entity.name for taken in owners if taken.origin.directory == origin.directory}
+        found = _only(near) or _only({taken.entity.name for taken in owners})
+        if not found and kind is Project:
+            found = _only({project_name(taken.entity.project) for taken in entities.get(ServiceAccount, {}).values()})
+        return found
+
+
+_IN_CLUSTER: Final = frozenset(
+    {KubernetesServiceAccount, Pod, Workload, Node, Namespace, NetworkPolicy, KubernetesEvent}
+)
+
+
+def _only(names: Iterable[str]) -> str:
+    found = set(names)
+    return found.pop() if len(found) == 1 else ""

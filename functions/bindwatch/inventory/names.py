@@ -1,0 +1,80 @@
+"""What an inventory knows of names: project numbers and ids, unique ids and e-mails; and entities respelled with it."""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field, fields, replace
+from functools import cache
+from typing import Any, Final, TypeVar
+
+from bindwatch.inventory.identities import Role, ServiceAccount, ServiceAccountKey
+from bindwatch.model.resource import canonical, path_of, service_account_name
+
+E = TypeVar("E")
+
+# Fields that hold the full name of a resource, and fields that hold the id or number of a project.
+_FULL_NAMES: Final = frozenset(
+    {
+        "name",
+        "resource",
+        "cluster",
+        "parent",
+        "attachment_point",
+        "pool",
+        "policy",
+        "target",
+        "network",
+        "subnetwork",
+        "fleet_membership",
+    }
+)
+_PROJECTS: Final = frozenset({"project", "fleet_project"})
+
+# A name that these do not match is spelled canonically already, if Cloud Asset Inventory wrote it.
+_NEEDS_WORK = re.compile(r"//|/projects/\d|/serviceAccounts/|^//(?:storage|container)\.")
+
+
+@dataclass(slots=True)
+class Names:
+    """Two maps that grow while an inventory is read, and what they settle."""
+
+    project_ids: dict[str, str] = field(default_factory=dict)
+    emails: dict[str, str] = field(default_factory=dict)
+
+    def project(self, project: str) -> str:
+        """The id of a project, from its id, its number or `projects/…`; a number nobody mapped stays a number."""
+        project = project.removeprefix("projects/")
+        return self.project_ids.get(project, project)
+
+    def resource(self, name: str) -> str:
+        """The canonical full name of a resource."""
+        if name.startswith("//") and not _NEEDS_WORK.search(name, 2) and not name.startswith("//storage."):
+            return name
+        return canonical(name, project_ids=self.project_ids, emails=self.emails)
+
+    def settle(self, entity: E) -> E:
+        """The entity with every name in it respelled canonically."""
+        changes = {name: value for name, value in self._respelled(entity) if value != getattr(entity, name)}
+        return replace(entity, **changes) if changes else entity  # type: ignore[type-var]
+
+    def _respelled(self, entity: object) -> Iterator[tuple[str, str]]:
+        for attribute, is_project in _name_fields(type(entity)):  # type: ignore[arg-type]
+            if value := getattr(entity, attribute):
+                yield attribute, self.project(value) if is_project else self.resource(value)
+        match entity:
+            case ServiceAccount():
+                yield "name", service_account_name(entity.email, entity.project, project_ids=self.project_ids)
+            case ServiceAccountKey():
+                yield "service_account", self.emails.get(entity.service_account, entity.service_account)
+            case Role() if not entity.role.startswith("roles/"):
+                yield "role", path_of(self.resource(entity.name))
+
+
+@cache
+def _name_fields(kind: type[Any]) -> tuple[tuple[str, bool], ...]:
+    # Kubernetes objects have short names; what is canonical about them is their cluster.
+    in_cluster = "cluster" in kind.__annotations__ and "project" not in kind.__annotations__
+    return tuple(
+        (item.name, item.name in _PROJECTS)
+        for item in fields(kind)
+        if (item.name in _PROJECTS or item.name in _FULL_NAMES) and not (in_cluster and item.name == "name")
+    )
