@@ -155,7 +155,7 @@ class RoleCatalogue:
 
     def names(self, mask: int) -> tuple[str, ...]:
         """The permissions in a mask of this catalogue, in the order of its table."""
-        return tuple(self._names[i] for i in _positions(mask))
+        return tuple(self._names[i] for i in positions(mask))
 
     def bit(self, permission: str) -> int:
         """The bit of a permission, in any spelling; 0 when no role of the catalogue carries it."""
@@ -184,6 +184,10 @@ class RoleCatalogue:
         """The roles known to carry the permission, sorted."""
         bit = self.bit(permission)
         return tuple(sorted(role for role, mask in self._masks.items() if mask & bit)) if bit else ()
+
+    def masks(self) -> Iterable[tuple[str, int]]:
+        """Every role with its mask, in no particular order."""
+        return self._masks.items()
 
     def roles(self) -> tuple[str, ...]:
         """Every role the catalogue knows, sorted."""
@@ -255,7 +259,7 @@ class RoleCatalogue:
         dangerous = dangerous_permissions()
         if tuple(canonical(name) for name in document.permissions[: len(dangerous)]) != dangerous:
             names = document.permissions
-            roles = {role: [names[i] for i in _positions(mask)] for role, mask in masks.items()}
+            roles = {role: [names[i] for i in positions(mask)] for role, mask in masks.items()}
             return cls.of(roles, source=document.source, as_of=document.as_of)
         bits = {canonical(name): 1 << i for i, name in enumerate(document.permissions)}
         return cls(document.permissions, bits, masks, {}, frozenset(), document.source, document.as_of)
@@ -315,7 +319,8 @@ def _mask(positions: Iterable[int]) -> int:
     return int.from_bytes(held, "little")
 
 
-def _positions(mask: int) -> list[int]:
+def positions(mask: int) -> list[int]:
+    """The places of the bits that are set, lowest first."""
     found = []
     for at, byte in enumerate(mask.to_bytes((mask.bit_length() + 7) // 8, "little")):
         while byte:
