@@ -1,8 +1,6 @@
 import itertools
-import os
 import random
 import time
-from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
@@ -92,11 +90,8 @@ def test_no_choice_has_fewer_extra_permissions(roles, wanted):
 
 
 @pytest.fixture(scope="module")
-def finder():
-    directory = os.environ.get("BINDWATCH_DATA")
-    if not directory:
-        pytest.skip("BINDWATCH_DATA names no directory with predefined_roles.json.xz")
-    data = (Path(directory) / "predefined_roles.json.xz").read_bytes()
+def finder(data_dir):
+    data = (data_dir / "predefined_roles.json.xz").read_bytes()
     return RoleFinder(RoleCatalogue.parse(data, source="iam-dataset", as_of="2026-08-22"))
 
 

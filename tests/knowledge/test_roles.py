@@ -1,7 +1,6 @@
 import gzip
 import json
 import lzma
-import os
 import subprocess
 import sys
 from pathlib import Path
@@ -196,11 +195,8 @@ def test_flags():
 
 
 @pytest.fixture(scope="module")
-def published():
-    directory = os.environ.get("BINDWATCH_DATA")
-    if not directory:
-        pytest.skip("BINDWATCH_DATA names no directory with predefined_roles.json.xz")
-    return Path(directory) / "predefined_roles.json.xz"
+def published(data_dir):
+    return data_dir / "predefined_roles.json.xz"
 
 
 def test_all_predefined_roles_expand_exactly(published):
