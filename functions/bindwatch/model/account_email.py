@@ -5,9 +5,7 @@ from enum import StrEnum
 from functools import lru_cache
 from typing import NamedTuple
 
-ACCOUNT_SUFFIX = "gserviceaccount.com"
 _PROJECT_SUFFIX = ".iam.gserviceaccount.com"
-_GOOGLE_PROJECT = ".google.com"
 
 # Projects of Google in which its older service agents live. Nobody else can create an account there, so the domain
 # decides. Source: https://cloud.google.com/iam/docs/service-agents (read 2026), without the gcp-sa-* and gcp-ri-* ones.
@@ -47,7 +45,7 @@ _AGENT_PROJECTS = frozenset(
         "trifacta-gcloud-prod",
     }
 )
-_NUMBER_OF_PROJECT = re.compile(r"(?:(?:service-(?:project-)?|project-|bqcx-|bq-|p)?([0-9]+))(?:-.*)?", re.ASCII)
+_NUMBER_OF_PROJECT = re.compile(r"(?:(?:service-(?:project-|p)?|project-|bqcx-|bq-|p)?([0-9]+))(?:-.*)?", re.ASCII)
 _COMPUTE_DEFAULT = re.compile(r"[0-9]+-compute", re.ASCII)
 
 
@@ -70,7 +68,7 @@ class _Domain(NamedTuple):
 
 def is_account_domain(domain: str) -> bool:
     """Whether addresses of this (lower-case) domain are service accounts."""
-    return domain.endswith(ACCOUNT_SUFFIX) and domain[: -len(ACCOUNT_SUFFIX)][-1:] in ("", ".")
+    return domain.endswith(".gserviceaccount.com")
 
 
 def account_origin(local: str, domain: str) -> AccountOrigin:
@@ -94,7 +92,7 @@ def account_project(local: str, domain: str) -> tuple[str, str]:
     return "", (number[1] if number else "")
 
 
-@lru_cache(maxsize=16384)
+@lru_cache(maxsize=32768)
 def _read_domain(domain: str) -> _Domain:
     if domain.endswith(_PROJECT_SUFFIX):
         name = domain[: -len(_PROJECT_SUFFIX)]
@@ -120,6 +118,6 @@ def _read_domain(domain: str) -> _Domain:
 def _is_agent_project(name: str) -> bool:
     # A project of a customer's domain (sa@gcp-sa-x.example.com.iam…) can be called what it likes.
     first, _, scope = name.partition(".")
-    if scope and scope != _GOOGLE_PROJECT[1:] and not scope.endswith("-system"):
+    if scope and scope != "google.com" and not scope.endswith("-system"):
         return False
     return first in _AGENT_PROJECTS or first.startswith(("gcp-sa-", "gcp-ri-", "speckle-umbrella"))
