@@ -32,7 +32,8 @@ def closing_line(folder: Path, **variables: str) -> tuple[int, str]:
     shutil.copy(Path(__file__).with_name("conftest.py"), folder / "conftest.py")
     (folder / "test_suite.py").write_text(SUITE)
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("BINDWATCH_", "PYTEST_"))}
-    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-c", os.devnull, "--rootdir", folder]
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-c", os.devnull]
+    command += [f"--rootdir={folder}", f"--confcutdir={folder}"]
     run = subprocess.run(
         [*command, folder], cwd=folder, env={**kept, **variables}, capture_output=True, text=True, check=False
     )
