@@ -36,6 +36,14 @@ class Problem:
 
 
 @dataclass(frozen=True, slots=True)
+class Skipped:
+    """A file that is not for us, and why. Not damage: the work is complete without it."""
+
+    file: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class Item:
     """One JSON value of a file, still as text, and the line it starts on."""
 
@@ -77,7 +85,7 @@ def find_inputs(paths: Sequence[str]) -> Iterator[Input | Problem]:
             yield Problem(text, 0, "", "no such file or directory")
 
 
-def read_items(source: Input) -> Iterator[Item | Problem]:
+def read_items(source: Input) -> Iterator[Item | Problem | Skipped]:
     """The JSON values of one file, in their order, in bounded memory for NDJSON."""
     try:
         with _open(source.path) as stream:
@@ -104,7 +112,7 @@ def _open(path: str) -> IO[bytes]:
     return stream
 
 
-def _items(stream: IO[bytes], name: str) -> Iterator[Item | Problem]:
+def _items(stream: IO[bytes], name: str) -> Iterator[Item | Problem | Skipped]:
     """NDJSON where the first line is a whole value; else the file is one document, an array, or several in a row."""
     head: list[bytes] = []
     number = 0
@@ -124,7 +132,7 @@ def _items(stream: IO[bytes], name: str) -> Iterator[Item | Problem]:
     yield from _document(b"".join(head) + stream.read(), name)
 
 
-def _lines(stream: IO[bytes], name: str, number: int) -> Iterator[Item | Problem]:
+def _lines(stream: IO[bytes], name: str, number: int) -> Iterator[Item | Problem | Skipped]:
     for line in stream:
         number += 1
         if len(line) > _LINE_MOST:
@@ -147,7 +155,7 @@ def _is_whole(text: bytes) -> bool:
     return True
 
 
-def _document(data: bytes, name: str) -> Iterator[Item | Problem]:
+def _document(data: bytes, name: str) -> Iterator[Item | Problem | Skipped]:
     data = data.removeprefix(b"\xef\xbb\xbf")
     start = data.lstrip()[:1]
     if start not in (b"[", b"{"):
@@ -170,7 +178,7 @@ def _document(data: bytes, name: str) -> Iterator[Item | Problem]:
         yield from _concatenated(data, name)
 
 
-def _concatenated(data: bytes, name: str) -> Iterator[Item | Problem]:
+def _concatenated(data: bytes, name: str) -> Iterator[Item | Problem | Skipped]:
     """Values that follow one another with or without line breaks; after a damaged one, go on at the next line."""
     text = data.decode("utf-8", "replace")
     decoder = json.JSONDecoder()
@@ -210,8 +218,9 @@ def _resume(text: str, at: int, line: int) -> tuple[int, int]:
             return at, line
 
 
-def _other(data: bytes, name: str) -> Iterator[Item | Problem]:
+def _other(data: bytes, name: str) -> Iterator[Item | Problem | Skipped]:
     if not data.strip():
+        yield Skipped(name, "empty")
         return
     if name.endswith((".yaml", ".yml")):
         yield from _yaml(data, name)
@@ -219,14 +228,14 @@ def _other(data: bytes, name: str) -> Iterator[Item | Problem]:
         # NDJSON whose first line is damaged: what follows may be fine.
         yield from _concatenated(data, name)
     else:
-        yield Problem(name, 0, "", "neither JSON nor NDJSON; skipped")
+        yield Skipped(name, "neither JSON nor NDJSON")
 
 
-def _yaml(data: bytes, name: str) -> Iterator[Item | Problem]:
+def _yaml(data: bytes, name: str) -> Iterator[Item | Problem | Skipped]:
     try:
         import yaml
     except ImportError:
-        yield Problem(name, 0, "", "YAML needs the package pyyaml (pip install 'bindwatch[cli]'); skipped")
+        yield Problem(name, 0, "", "YAML needs the package pyyaml: pip install 'bindwatch[cli]'")
         return
     try:
         for value in yaml.load_all(data, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader)):
@@ -244,7 +253,7 @@ def decode_item(item: Item) -> Any:
         raise ValueError(f"not JSON: {error}") from error
 
 
-def read_all(paths: Iterable[str]) -> Iterator[Item | Problem]:
+def read_all(paths: Iterable[str]) -> Iterator[Item | Problem | Skipped]:
     """Every value of every file below the paths."""
     for source in find_inputs(list(paths)):
         if isinstance(source, Problem):

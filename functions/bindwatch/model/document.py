@@ -1,6 +1,7 @@
 """A JSON object out of a log entry or an asset, read by path without ever raising."""
 
 from collections.abc import Iterator, Mapping
+from functools import lru_cache
 from typing import Any, Final
 
 
@@ -30,10 +31,10 @@ class Document:
 
     def _at(self, path: str) -> Any:
         value: Any = self._value
-        for name in path.split("."):
+        for name, other in _names(path):
             if not isinstance(value, dict):
                 return None
-            value = value[name] if name in value else value.get(_other_case(name))
+            value = value[name] if name in value else value.get(other)
         return value
 
     def has(self, path: str) -> bool:
@@ -113,6 +114,12 @@ class Document:
                 stack.extend(value.values())
             elif isinstance(value, list):
                 stack.extend(value)
+
+
+@lru_cache(maxsize=4096)
+def _names(path: str) -> tuple[tuple[str, str], ...]:
+    """The names of a path, each with its other spelling; paths are literals in rules, so they are few."""
+    return tuple((name, _other_case(name)) for name in path.split("."))
 
 
 def _other_case(name: str) -> str:

@@ -1,0 +1,156 @@
+"""Judging: which rules look at a subject, and what they found.
+
+The cost of an entry does not grow with rules whose methods it does not have: dispatch is memoised by service, method
+and outcome. Traffic that repeats itself (a workload minting its token every hour) is judged once: the facts that
+decide are remembered when they gave no finding, and the same facts again cost one look-up.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from bindwatch.errors import InputError
+from bindwatch.inventory import Coverage, Inventory
+from bindwatch.model.finding import Finding
+from bindwatch.model.log_entry import Facts, LogEntry, decode, decode_facts
+from bindwatch.rule import Context, Outcome, Rule
+
+_MOST_REMEMBERED: Final = 32_768
+# The services whose entries repeat by the thousand though rules name their methods. Those rules read nothing but the
+# Facts of an entry and what follows from them; so do rules that read any method. The tests hold them to it.
+_REPEATING: Final = frozenset({"iamcredentials.googleapis.com"})
+
+
+@dataclass(frozen=True, slots=True)
+class RuleFailure:
+    """A rule that raised. It never looks like "nothing found": it is stored, counted and makes the command exit 2."""
+
+    rule_id: str
+    source_key: str
+    error: str
+
+
+@dataclass(frozen=True, slots=True)
+class NotChecked:
+    """A rule that could not look, and what it would have needed."""
+
+    rule_id: str
+    missing: tuple[Coverage, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What the rules say of one subject."""
+
+    findings: tuple[Finding, ...] = ()
+    failures: tuple[RuleFailure, ...] = ()
+    not_checked: tuple[NotChecked, ...] = ()
+
+    def __bool__(self) -> bool:
+        return bool(self.findings or self.failures or self.not_checked)
+
+
+NOTHING: Final = Verdict()
+
+
+class Engine:
+    """Judges entries and inventories with a fixed set of rules in a fixed context.
+
+    Judging twice gives equal verdicts; the order of the rules does not matter beyond the order of the findings.
+    Not safe for use by several threads at once where they share the memo: give each its own.
+    """
+
+    def __init__(
+        self,
+        context: Context,
+        log_rules: Sequence[Rule[LogEntry]] = (),
+        inventory_rules: Sequence[Rule[Inventory]] = (),
+    ) -> None:
+        self.context = context
+        self.log_rules = tuple(log_rules)
+        self.inventory_rules = tuple(inventory_rules)
+        self._dispatch: dict[tuple[str, str, bool], tuple[Rule[LogEntry], ...]] = {}
+        self._quiet: set[int] = set()
+        self._distinct: set[str] = set()
+
+    def rules_for(self, service: str, method: str, *, has_failed: bool) -> tuple[Rule[LogEntry], ...]:
+        """The log rules that read entries of this service, method and outcome."""
+        key = (service, method, has_failed)
+        rules = self._dispatch.get(key)
+        if rules is None:
+            unread = Outcome.SUCCEEDED if has_failed else Outcome.FAILED
+            rules = tuple(
+                rule
+                for rule in self.log_rules
+                if rule.outcome is not unread and any(known.matches(service, method) for known in rule.methods)
+            )
+            if len(self._dispatch) >= _MOST_REMEMBERED:  # hostile method names must not fill the memory
+                self._dispatch.clear()
+            self._dispatch[key] = rules
+        return rules
+
+    def judge_line(self, line: bytes) -> Verdict:
+        """Judge one entry from its JSON text. Raises InputError where it is no audit log entry."""
+        facts = decode_facts(line)
+        if facts is not None and facts.proto_payload.method_name not in self._distinct and hash(facts) in self._quiet:
+            return NOTHING
+        entry = decode(line)
+        verdict = self.judge_entry(entry)
+        if not verdict and facts is not None:
+            self._remember(facts, entry)
+        return verdict
+
+    def judge_entry(self, entry: LogEntry) -> Verdict:
+        """Judge one entry."""
+        findings: list[Finding] = []
+        failures: list[RuleFailure] = []
+        for rule in self.rules_for(entry.service, entry.method, has_failed=entry.failed):
+            try:
+                findings += rule.judge(entry, self.context)
+            except Exception as error:  # a rule may raise anything; its neighbours still count
+                failures.append(RuleFailure(rule.id, entry.ref.key, f"{type(error).__name__}: {error}"))
+        return Verdict(tuple(findings), tuple(failures)) if findings or failures else NOTHING
+
+    def _remember(self, facts: Facts, entry: LogEntry) -> None:
+        """Remember a quiet success, so that its repetition costs one look-up; or that its method must be judged."""
+        if entry.failed:
+            return
+        rules = self.rules_for(entry.service, entry.method, has_failed=False)
+        if entry.service in _REPEATING:
+            repeats = bool(facts.resource.labels.email_id)
+        else:
+            repeats = all(rule.reads_any_method for rule in rules)
+        memory: set[int] | set[str] = self._quiet if repeats else self._distinct
+        if len(memory) >= _MOST_REMEMBERED:  # a bound, not a cache policy: what repeats comes back at once
+            memory.clear()
+        if repeats:
+            # The hash stands for the facts: comparing them would touch twenty cold objects. It is 61 bits, keyed anew
+            # in each process, so that nobody outside can aim for a collision.
+            self._quiet.add(hash(facts))
+        elif entry.service not in _REPEATING:
+            self._distinct.add(entry.method)
+
+    def judge_inventory(self, inventory: Inventory) -> Verdict:
+        """Judge a whole inventory. A rule whose input is absent is in `not_checked`, with the reason."""
+        findings: list[Finding] = []
+        failures: list[RuleFailure] = []
+        not_checked: list[NotChecked] = []
+        for rule in self.inventory_rules:
+            missing = tuple(coverage for part in rule.needs if not (coverage := inventory.coverage(part)))
+            if missing:
+                not_checked.append(NotChecked(rule.id, missing))
+                continue
+            try:
+                findings += rule.judge(inventory, self.context)
+            except Exception as error:  # a rule may raise anything; its neighbours still count
+                failures.append(RuleFailure(rule.id, "inventory", f"{type(error).__name__}: {error}"))
+        return Verdict(tuple(findings), tuple(failures), tuple(not_checked))
+
+
+def judge_lines(engine: Engine, lines: Iterable[bytes]) -> Iterable[Verdict | InputError]:
+    """Judge entries line by line; a bad line gives its InputError and costs its neighbours nothing."""
+    for line in lines:
+        try:
+            yield engine.judge_line(line)
+        except InputError as error:
+            yield error

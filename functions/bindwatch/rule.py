@@ -1,0 +1,327 @@
+"""What a rule is: a pure function with its metadata beside it, and nothing registered anywhere."""
+
+import re
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from enum import StrEnum
+from fnmatch import translate
+from functools import cached_property
+from typing import Final, Generic, TypeVar
+
+from bindwatch.inventory import Inventory, Part
+from bindwatch.knowledge.roles import RoleCatalogue
+from bindwatch.model.finding import (
+    AssetRef,
+    Category,
+    Confidence,
+    Finding,
+    Remediation,
+    Severity,
+    Source,
+    State,
+)
+from bindwatch.model.log_entry import LogEntry
+from bindwatch.model.principal import Principal
+
+DOCS_URL: Final = "https://github.com/bindwatch/bindwatch/blob/main/docs/rules.md"
+
+
+class SubjectKind(StrEnum):
+    """What a rule judges."""
+
+    LOG = "log"
+    INVENTORY = "inventory"
+    WINDOW = "window"
+
+
+class Outcome(StrEnum):
+    """Which outcome of a call a log rule reads; part of dispatch, so that the other outcome costs nothing."""
+
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    ANY = "any"
+
+
+@dataclass(frozen=True, slots=True)
+class Method:
+    """A method of an API that a rule reads, as audit logs spell it.
+
+    `name` may hold `*`; matching ignores case, since services disagree on `SetIamPolicy`, `SetIAMPolicy` and
+    `setIamPolicy`. `log` is the audit log it is written to, and `log_type` the data-access type that must be
+    switched on (for the API `audited_as`) where that log is off by default.
+    """
+
+    service: str
+    name: str
+    log: str = "activity"
+    log_type: str = ""
+    audited_as: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.service}/{self.name}"
+
+    @property
+    def audit_service(self) -> str:
+        """The service that the audit config must name for the entries to exist."""
+        return self.audited_as or self.service
+
+    def matches(self, service: str, name: str) -> bool:
+        """Whether an entry of this service and method is meant."""
+        return _matches(self.service, service) and _matches(self.name, name)
+
+
+ANY_METHOD: Final = Method("*", "*", log="*")
+
+
+def _matches(pattern: str, text: str) -> bool:
+    if "*" in pattern:
+        return re.fullmatch(translate(pattern), text, re.IGNORECASE) is not None
+    return pattern.lower() == text.lower()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Context:
+    """What a rule may know besides its subject. Frozen: the same subject and context give the same matches."""
+
+    as_of: datetime = field(default_factory=lambda: datetime(1970, 1, 1, tzinfo=UTC))
+    trusted_domains: frozenset[str] = frozenset()
+    trusted_projects: frozenset[str] = frozenset()
+    automation: tuple[str, ...] = ()
+    break_glass: tuple[str, ...] = ()
+    catalogue: RoleCatalogue = field(default_factory=RoleCatalogue.built_in)
+    inventory: Inventory | None = None
+
+    @cached_property
+    def _automation(self) -> re.Pattern[str]:
+        return _any_of(self.automation)
+
+    @cached_property
+    def _break_glass(self) -> re.Pattern[str]:
+        return _any_of(self.break_glass)
+
+    def is_automation(self, principal: Principal | None) -> bool:
+        """Whether the settings name this principal as one whose job it is to change IAM (Terraform, a pipeline)."""
+        return principal is not None and self._automation.fullmatch(principal.email or principal.member) is not None
+
+    def is_break_glass(self, principal: Principal | None) -> bool:
+        """Whether the settings name this principal as an emergency account."""
+        return principal is not None and self._break_glass.fullmatch(principal.email or principal.member) is not None
+
+    def is_trusted_domain(self, domain: str) -> bool | None:
+        """Whether a domain (or one it is below) is the organization's; None where no domain was configured."""
+        if not self.trusted_domains:
+            return None
+        return any(domain == known or domain.endswith("." + known) for known in self.trusted_domains)
+
+
+def _any_of(globs: Iterable[str]) -> re.Pattern[str]:
+    patterns = [translate(glob) for glob in globs]
+    return re.compile("|".join(patterns), re.IGNORECASE) if patterns else re.compile(r"(?!)")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Match:
+    """What a rule saw once: on which subject, in words, and how to put it right.
+
+    What is left empty is taken from the entry or the rule: `resource_name`, `project`, `principal`, `severity`.
+    `state` is RESOLVED where the entry undoes the standing problem that rule, resource and subject name.
+    """
+
+    subject: str
+    title: str
+    resource_name: str = ""
+    project: str | None = None
+    principal: str = ""
+    severity: Severity | None = None
+    confidence: Confidence = Confidence.HIGH
+    state: State = State.OPEN
+    explanation: str = ""
+    evidence: tuple[Source, ...] = ()
+    notes: tuple[str, ...] = ()
+    cause: str = ""
+    ruled_out: tuple[str, ...] = ()
+    remediation: Remediation | None = None
+    score: int | None = None
+
+
+S = TypeVar("S", LogEntry, Inventory)
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Rule(Generic[S]):
+    """One check. `judge` makes findings; the metadata is what `bindwatch rules`, the docs and the sink filter read.
+
+    A rule id says one problem: where an entry and an inventory can both show it, a log rule and an inventory rule
+    share the id (see `at_rest_of`), so that the problem is one finding.
+    """
+
+    id: str
+    severity: Severity
+    category: Category
+    subject: SubjectKind
+    check: Callable[[S, Context], Iterable[Match]]
+    methods: tuple[Method, ...] = ()
+    outcome: Outcome = Outcome.SUCCEEDED
+    needs: tuple[Part, ...] = ()
+    techniques: tuple[str, ...] = ()
+    equivalents: tuple[str, ...] = ()
+    doc: str = ""
+
+    @property
+    def title(self) -> str:
+        """What happened, in one sentence: the first line of the rule's page."""
+        return self.doc.strip().partition("\n")[0].rstrip(".")
+
+    @property
+    def url(self) -> str:
+        """The rule's page."""
+        return f"{DOCS_URL}#{self.id}"
+
+    @property
+    def reads_any_method(self) -> bool:
+        """Whether the rule looks at entries of every method."""
+        return any(method.name == "*" and method.service == "*" for method in self.methods)
+
+    def judge(self, subject: S, context: Context) -> Iterator[Finding]:
+        """The findings of one subject. Whatever the check raises is the caller's to turn into a RuleFailure."""
+        for match in self.check(subject, context):
+            yield self._finding(match, subject, context)
+
+    def _finding(self, match: Match, subject: S, context: Context) -> Finding:
+        if isinstance(subject, LogEntry):
+            source: Source = subject.ref
+            evidence: tuple[Source, ...] = (source, *match.evidence)
+            observed_at = subject.timestamp
+            resource_name = match.resource_name or subject.resource
+            project = subject.project if match.project is None else match.project
+            principal = match.principal or subject.caller_name
+        else:
+            evidence = match.evidence or (AssetRef(match.resource_name),)
+            source = next((item for item in evidence if isinstance(item, AssetRef)), AssetRef(match.resource_name))
+            observed_at = context.as_of.isoformat().replace("+00:00", "Z")
+            resource_name = match.resource_name
+            project = subject.project_of(resource_name) if match.project is None else match.project
+            principal = match.principal
+        return Finding(
+            rule_id=self.id,
+            severity=self.severity if match.severity is None else match.severity,
+            category=self.category,
+            confidence=match.confidence,
+            state=match.state,
+            title=match.title,
+            explanation=match.explanation or self.explanation,
+            subject=match.subject,
+            resource_name=resource_name,
+            project=project,
+            principal=principal,
+            source=source,
+            observed_at=observed_at,
+            evidence=evidence,
+            notes=match.notes,
+            cause=match.cause,
+            ruled_out=match.ruled_out,
+            remediation=match.remediation,
+            techniques=self.techniques,
+            score=match.score,
+        )
+
+    @property
+    def explanation(self) -> str:
+        """Why it matters, from the rule's page."""
+        return self.section("Why it matters")
+
+    def section(self, heading: str) -> str:
+        """The text under one heading of the rule's page, '' where it has none."""
+        found = re.search(rf"^##+ {re.escape(heading)}\s*\n(.*?)(?=^##|\Z)", self.doc, re.MULTILINE | re.DOTALL)
+        return " ".join(found[1].split()) if found else ""
+
+
+LogCheck = Callable[[LogEntry, Context], Iterable[Match]]
+InventoryCheck = Callable[[Inventory, Context], Iterable[Match]]
+
+
+def log_rule(
+    rule_id: str,
+    severity: Severity,
+    category: Category,
+    *,
+    methods: Iterable[Method],
+    outcome: Outcome = Outcome.SUCCEEDED,
+    techniques: Iterable[str] = (),
+    equivalents: Iterable[str] = (),
+) -> Callable[[LogCheck], Rule[LogEntry]]:
+    """Make a log rule of a check function; its docstring is the rule's page."""
+
+    def decorate(check: LogCheck) -> Rule[LogEntry]:
+        return Rule(
+            id=rule_id,
+            severity=severity,
+            category=category,
+            subject=SubjectKind.LOG,
+            check=check,
+            methods=tuple(methods),
+            outcome=outcome,
+            techniques=tuple(techniques),
+            equivalents=tuple(equivalents),
+            doc=_page(check.__doc__),
+        )
+
+    return decorate
+
+
+def inventory_rule(
+    rule_id: str,
+    severity: Severity,
+    category: Category,
+    *,
+    needs: Iterable[Part],
+    techniques: Iterable[str] = (),
+    equivalents: Iterable[str] = (),
+) -> Callable[[InventoryCheck], Rule[Inventory]]:
+    """Make an inventory rule of a check function.
+
+    `needs` are the parts without which the rule cannot look; the engine says so instead of asking it.
+    """
+
+    def decorate(check: InventoryCheck) -> Rule[Inventory]:
+        return Rule(
+            id=rule_id,
+            severity=severity,
+            category=category,
+            subject=SubjectKind.INVENTORY,
+            check=check,
+            needs=tuple(needs),
+            techniques=tuple(techniques),
+            equivalents=tuple(equivalents),
+            doc=_page(check.__doc__),
+        )
+
+    return decorate
+
+
+def at_rest_of(
+    rule: Rule[LogEntry], *, needs: Iterable[Part], equivalents: Iterable[str] = ()
+) -> Callable[[InventoryCheck], Rule[Inventory]]:
+    """Make the inventory rule that sees the same problem standing: same id, page and weight as the log rule."""
+
+    def decorate(check: InventoryCheck) -> Rule[Inventory]:
+        return Rule(
+            id=rule.id,
+            severity=rule.severity,
+            category=rule.category,
+            subject=SubjectKind.INVENTORY,
+            check=check,
+            needs=tuple(needs),
+            techniques=rule.techniques,
+            equivalents=(*rule.equivalents, *equivalents),
+            doc=rule.doc,
+        )
+
+    return decorate
+
+
+def _page(doc: str | None) -> str:
+    lines = (doc or "").expandtabs().splitlines()
+    indent = min((len(line) - len(line.lstrip()) for line in lines[1:] if line.strip()), default=0)
+    return "\n".join([lines[0].strip(), *(line[indent:].rstrip() for line in lines[1:])]).strip() if lines else ""

@@ -1,0 +1,79 @@
+"""What stands after all sightings: one line per problem, however often and in whichever order it was seen."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+
+from bindwatch.model.finding import Finding, State
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """A finding as it stands: its latest sighting, how many distinct sources showed it, and when."""
+
+    finding: Finding
+    count: int
+    first_seen: str
+    last_seen: str
+
+
+class _Row:
+    __slots__ = ("first", "last", "latest", "sources")
+
+    def __init__(self, finding: Finding) -> None:
+        self.latest = finding
+        self.first = self.last = finding.observed_at
+        self.sources = {finding.source.key}
+
+
+class Tally:
+    """Counts findings by their id. The sighting latest in event time decides the state, so late entries are harmless.
+
+    Adding the same finding twice changes nothing. A resolution of something never seen open is no news and is dropped.
+    """
+
+    def __init__(self) -> None:
+        self._rows: dict[str, _Row] = {}
+
+    def add(self, findings: Iterable[Finding]) -> None:
+        """Count these sightings."""
+        for finding in findings:
+            row = self._rows.get(finding.finding_id)
+            if row is None:
+                self._rows[finding.finding_id] = _Row(finding)
+                continue
+            row.sources.add(finding.source.key)
+            at = finding.observed_at
+            if at >= row.last:
+                row.last = at
+                row.latest = _worse(row.latest, finding)
+            elif finding.state is State.OPEN and row.latest.state is State.OPEN:
+                row.latest = _worse(finding, row.latest)
+            row.first = min(row.first, at)
+
+    def standing(self) -> list[Standing]:
+        """The findings that are open, worst first; among equals by rule, resource and subject."""
+        rows = (
+            Standing(row.latest, len(row.sources), row.first, row.last)
+            for row in self._rows.values()
+            if row.latest.state is State.OPEN
+        )
+        return sorted(
+            rows,
+            key=lambda row: (
+                -row.finding.severity,
+                row.finding.rule_id,
+                row.finding.resource_name,
+                row.finding.subject,
+            ),
+        )
+
+    def resolved(self) -> int:
+        """How many problems were seen open and then undone."""
+        return sum(row.latest.state is not State.OPEN and len(row.sources) > 1 for row in self._rows.values())
+
+
+def _worse(earlier: Finding, later: Finding) -> Finding:
+    """The later sighting, with the severity of the worse one while the problem stays open."""
+    if later.state is State.OPEN and earlier.state is State.OPEN and earlier.severity > later.severity:
+        return replace(later, severity=earlier.severity)
+    return later
