@@ -63,7 +63,7 @@ def owner(entry: LogEntry, context: Context) -> Iterator[Match]:
 @at_rest_of(owner, needs=[Part.POLICIES])
 def owner_at_rest(inventory: Inventory, context: Context) -> Iterator[Match]:
     """Owner stands."""
-    for resource, policy in inventory.policies():
+    for resource, policy in inventory.policies:
         for binding in policy.bindings:
             for member in binding.members:
                 evidence = (AssetRef(resource, policy.etag),)
@@ -156,6 +156,7 @@ def test_an_entry_and_an_inventory_that_show_the_same_problem_give_one_finding()
     builder = InventoryBuilder()
     policy = Policy((Binding("roles/owner", ("user:eve@example.com",)),), etag="e1")
     builder.add_policy("//cloudresourcemanager.googleapis.com/projects/p", policy)
+    builder.saw(Part.POLICIES, "//cloudresourcemanager.googleapis.com/projects/p")
     engine = Engine(CONTEXT, [owner], [owner_at_rest, needs_clusters])
     (logged,) = engine.judge_line(grant()).findings
     verdict = engine.judge_inventory(builder.build())
