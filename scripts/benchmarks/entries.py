@@ -1,0 +1,86 @@
+"""All log rules over a busy day of entries, against reading the same JSON with orjson and doing nothing."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import orjson
+
+from benchmarks.measure import Figure, in_turn, peak_megabytes
+from bindwatch.engine import Engine, judge_lines
+from bindwatch.model.log_entry import LogEntry
+from bindwatch.rule import Context, Method, Rule
+from bindwatch.rules import LOG_RULES
+from generate import BUSY, generate_entries
+
+ENTRIES = 200_000
+ROUNDS = 3
+
+BARE = "import sys"
+Rules = tuple[Rule[LogEntry], ...]
+
+JUDGE = """
+import sys
+from bindwatch.engine import Engine, judge_lines
+from bindwatch.rule import Context
+from bindwatch.rules import LOG_RULES
+with open(sys.argv[1], 'rb') as lines:
+    for verdict in judge_lines(Engine(Context(), LOG_RULES), lines): pass
+"""
+
+
+def load(path: Path) -> Callable[[], None]:
+    """Parse every line, keep nothing."""
+
+    def contestant() -> None:
+        loads = orjson.loads
+        with path.open("rb") as lines:
+            for line in lines:
+                loads(line)
+
+    return contestant
+
+
+def judge(path: Path, rules: Rules = LOG_RULES) -> Callable[[], None]:
+    """Judge every line with a new engine, so that nothing is remembered from the round before."""
+
+    def contestant() -> None:
+        with path.open("rb") as lines:
+            for _ in judge_lines(Engine(Context(), rules), lines):
+                pass
+
+    return contestant
+
+
+def absent(k: int, rule: Rule[LogEntry]) -> tuple[Method, ...]:
+    """As many methods as a rule reads, of a service that nobody calls."""
+    return tuple(Method(f"absent{k}.example.com", method.name) for method in rule.methods)
+
+
+def with_strangers(times: int) -> Rules:
+    """The rules, and copies of them that read methods no entry has."""
+    strangers = [
+        replace(rule, id=f"{rule.id}-{k}", methods=absent(k, rule)) for k in range(times - 1) for rule in LOG_RULES
+    ]
+    return (*LOG_RULES, *strangers)
+
+
+def figures() -> Iterator[Figure]:
+    """Speed, memory, and what rules cost that have nothing to say."""
+    nothing = peak_megabytes(BARE)
+    with tempfile.TemporaryDirectory() as folder:
+        for projects in (24, 2_400):
+            path = Path(folder) / f"{projects}.ndjson"
+            with path.open("wb") as file:
+                file.writelines(generate_entries(ENTRIES, mix=BUSY, projects=projects))
+            strangers = judge(path, with_strangers(3))
+            seconds = in_turn({"load": load(path), "judge": judge(path), "strangers": strangers}, ROUNDS)
+            what = f"{projects:,} projects: "
+            yield Figure(f"{what}speed of judging / orjson.loads", seconds["load"] / seconds["judge"], "x", at_least=1)
+            yield Figure(f"{what}entries judged", ENTRIES / seconds["judge"], "/s")
+            cost = seconds["strangers"] / seconds["judge"]
+            yield Figure(f"{what}cost of three times the rules, methods absent", cost, "x", at_most=1.1)
+            yield Figure(f"{what}memory above a bare interpreter", peak_megabytes(JUDGE, str(path)) - nothing, "MB")
