@@ -1,0 +1,324 @@
+"""Who can become whom: the scores of all principals, carried back along every way from one identity to another."""
+
+import heapq
+from collections import Counter, defaultdict
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from bindwatch.access.exposure import Exposures
+from bindwatch.access.grants import Grant, catalogue_of, collect
+from bindwatch.access.guards import Guards
+from bindwatch.access.membership import Membership
+from bindwatch.access.reach import Places
+from bindwatch.access.standing import Assessor, Edge, Spot, Standing
+from bindwatch.inventory import Inventory
+from bindwatch.knowledge.escalation import EscalationPath
+from bindwatch.knowledge.roles import RoleCatalogue
+from bindwatch.knowledge.score import band
+from bindwatch.model.finding import Severity
+from bindwatch.model.principal import Principal, parse_member
+from bindwatch.model.resource import display
+
+_LONGEST_CHAIN = 12
+
+
+@dataclass(frozen=True, slots=True)
+class Hop:
+    """One step of a chain: who, by which grants, at which resource, does what, and becomes whom."""
+
+    source: str
+    target: str
+    path: EscalationPath
+    resource: str
+    grants: tuple[Grant, ...]
+
+    def __str__(self) -> str:
+        roles = " and ".join(dict.fromkeys(grant.role for grant in self.grants))
+        place = display(self.resource)
+        return f"{self.source} → {self.target}: with {roles} on {place} it can {self.path.why} ({self.path.id})"
+
+
+@dataclass(frozen=True, slots=True)
+class Removal:
+    """The one grant whose removal lowers a principal's score most. `member` is how the policy writes who loses it."""
+
+    grant: Grant
+    member: str
+    score_after: int
+
+
+@dataclass(frozen=True, slots=True)
+class RiskyPrincipal:
+    """A principal with a way up. `score` counts whom it can become; `own_score` only what it holds itself.
+
+    `spot` is where it can do most; `chain` how it comes to the identity that decides the score, empty where that is
+    itself.
+    """
+
+    principal: Principal
+    score: int
+    own_score: int
+    severity: Severity
+    spot: Spot | None
+    paths: tuple[EscalationPath, ...]
+    chain: tuple[Hop, ...]
+
+    @property
+    def end(self) -> str:
+        """The identity whose powers decide the score."""
+        return self.chain[-1].target if self.chain else self.principal.identity
+
+
+@dataclass(frozen=True, slots=True)
+class _Reached:
+    value: float
+    edge: Edge | None = None
+    next: object = None
+
+
+@dataclass(slots=True)
+class _Closure:
+    """For every node the best value reachable, and the edge and node to go to first."""
+
+    values: dict[object, _Reached] = field(default_factory=dict)
+
+
+class AccessGraph:
+    """Answers, for one inventory at one moment, how risky each principal is, why, and what to remove.
+
+    Only dangerous grants are looked at; a role the catalogue does not know is in `unknown_roles`, never harmless.
+    """
+
+    def __init__(
+        self,
+        inventory: Inventory,
+        catalogue: RoleCatalogue,
+        as_of: datetime,
+        trusted_domains: frozenset[str] = frozenset(),
+    ) -> None:
+        self.catalogue = catalogue_of(inventory, catalogue)
+        self._grants = collect(inventory, self.catalogue, as_of)
+        self._membership = Membership(inventory)
+        self._principals = dict(self._grants.principals)
+        for identity, member in self._membership.members.items():
+            if any(group in self._grants.by_identity for group in self._membership.sets_of(member)):
+                self._principals.setdefault(identity, member)
+        self._places = Places(inventory, self._principals)
+        guards = Guards(inventory, self._membership, as_of)
+        self._assessor = Assessor(inventory, self._places, guards, Exposures(inventory, trusted_domains))
+        self._standings = {
+            identity: self._assessor.standing(principal, self.grants_of(principal))
+            for identity, principal in self._principals.items()
+        }
+        self._closed = self._close()
+
+    @property
+    def unknown_roles(self) -> Counter[str]:
+        """The roles nobody could evaluate, with how many bindings use them."""
+        return self._grants.unknown_roles
+
+    def grants_of(self, principal: Principal) -> tuple[Grant, ...]:
+        """The dangerous grants a principal has: its own, and those of the sets that surely hold it."""
+        found = list(self._grants.by_identity.get(principal.identity, ()))
+        for wider in self._membership.sets_of(principal):
+            found += self._grants.by_identity.get(wider, ())
+        return tuple(dict.fromkeys(found))
+
+    def standing(self, member: str) -> Standing:
+        """What a principal, in any spelling, can do by itself."""
+        return self._standings.get(parse_member(member).identity, Standing())
+
+    def score(self, member: str) -> float:
+        """The score of a principal, whom it can become included; 0 for one without a dangerous grant."""
+        reached = self._closed.values.get(parse_member(member).identity)
+        return reached.value if reached is not None else 0.0
+
+    def risky(self, floor: float = 0.0) -> tuple[RiskyPrincipal, ...]:
+        """Every principal with a way up and at least that score, the highest first."""
+        found = [
+            risky
+            for identity in self._principals
+            if self._closed.values[identity].value >= floor and (risky := self._risky(identity)) is not None
+        ]
+        return tuple(sorted(found, key=lambda one: (-one.score, one.principal.identity)))
+
+    def look_up(self, member: str) -> RiskyPrincipal | None:
+        """One principal, in any spelling; `None` where it has no way up."""
+        identity = parse_member(member).identity
+        return self._risky(identity) if identity in self._principals else None
+
+    def _risky(self, identity: str) -> RiskyPrincipal | None:
+        standing = self._standings[identity]
+        paths = {path.id: path for spot in standing.spots for path in spot.paths}
+        if not paths and not standing.edges and not any(spot.grants for spot in standing.spots):
+            return None
+        value = self._closed.values[identity].value
+        return RiskyPrincipal(
+            principal=self._principals[identity],
+            score=round(value),
+            own_score=round(standing.score),
+            severity=band(value),
+            spot=standing.best,
+            paths=tuple(sorted(paths.values(), key=lambda path: (-path.weight, path.id))),
+            chain=self._chain(identity),
+        )
+
+    def reachable(self, member: str) -> tuple[str, ...]:
+        """Every identity a principal can come to act as, in however many hops, nearest first."""
+        start = parse_member(member).identity
+        seen: dict[object, None] = {start: None}
+        todo: list[object] = [start]
+        while todo:
+            following: list[object] = []
+            for node in todo:
+                for target in self._next(node):
+                    if target not in seen:
+                        seen[target] = None
+                        following.append(target)
+            todo = following
+        return tuple(node for node in seen if isinstance(node, str) and node != start)
+
+    def _next(self, node: object) -> list[object]:
+        if isinstance(node, str):
+            standing = self._standings.get(node)
+            return [edge.target for edge in standing.edges] if standing is not None else []
+        return [leaf.node for leaf in self._places.leaves.get(node, ())]
+
+    # The closure
+
+    def _close(self) -> _Closure:
+        """Carry every score back to whoever can come to it, losing a tenth at each hop: the highest value first."""
+        before: defaultdict[object, list[tuple[object, float, Edge | None]]] = defaultdict(list)
+        for identity, standing in self._standings.items():
+            for edge in standing.edges:
+                before[edge.target].append((identity, edge.weight, edge))
+        for place, leaves in self._places.leaves.items():
+            for leaf in leaves:
+                before[leaf.node].append((place, 1.0, None))
+        closed = _Closure({identity: _Reached(standing.score) for identity, standing in self._standings.items()})
+        queue: list[tuple[float, int, object]] = []
+        order = 0
+        for node, reached in closed.values.items():
+            if reached.value > 0:
+                heapq.heappush(queue, (-reached.value, order, node))
+                order += 1
+        while queue:
+            negative, _, node = heapq.heappop(queue)
+            if -negative < closed.values[node].value:
+                continue
+            for source, weight, way in before.get(node, ()):
+                value = -negative * weight
+                known = closed.values.get(source)
+                if known is None or value > known.value:
+                    closed.values[source] = _Reached(value, way, node)
+                    heapq.heappush(queue, (-value, order, source))
+                    order += 1
+        return closed
+
+    def _chain(self, identity: str) -> tuple[Hop, ...]:
+        hops: list[Hop] = []
+        node: object = identity
+        source = identity
+        edge: Edge | None = None
+        for _ in range(8 * _LONGEST_CHAIN):
+            reached = self._closed.values.get(node)
+            if isinstance(node, str):
+                if edge is not None:
+                    hops.append(Hop(source, node, edge.path, edge.resource, edge.grants))
+                    edge = None
+                source = node
+            if reached is None or reached.next is None or len(hops) >= _LONGEST_CHAIN:
+                break
+            edge = reached.edge or edge
+            node = reached.next
+        return tuple(hops)
+
+    # What to remove
+
+    def removal(self, member: str) -> Removal | None:
+        """The one grant whose removal lowers the score of a principal most; `None` where no single one lowers it.
+
+        Looked for among the grants that decide the score: its own, and those of the identities it comes to.
+        """
+        identity = parse_member(member).identity
+        if identity not in self._principals:
+            return None
+        before = self._closed.values[identity].value
+        route = [identity, *(hop.target for hop in self._chain(identity))]
+        best: tuple[float, int, Removal] | None = None
+        for at, holder in enumerate(route):
+            for grant in self._deciding(holder, at == len(route) - 1, self._chain(identity)[at : at + 1]):
+                after = self._without(route, at, grant)
+                if after < before - 1e-9 and (best is None or (after, at) < best[:2]):
+                    best = (after, at, Removal(grant, self._member(holder, grant), round(after)))
+        return best[2] if best is not None else None
+
+    def _member(self, holder: str, grant: Grant) -> str:
+        """The member the policy writes: the holder's own, or that of the set through which it holds the grant."""
+        principal = self._principals[holder]
+        for identity in (holder, *self._membership.sets_of(principal)):
+            if grant in self._grants.by_identity.get(identity, ()):
+                return grant.member_of(identity)
+        return principal.member
+
+    def _deciding(self, holder: str, is_last: bool, hops: tuple[Hop, ...]) -> tuple[Grant, ...]:
+        standing = self._standings.get(holder, Standing())
+        found: dict[Grant, None] = {}
+        for hop in hops:
+            found |= dict.fromkeys(hop.grants)
+        if is_last and standing.best is not None:
+            found |= dict.fromkeys(standing.best.grants)
+        return tuple(found)
+
+    def _without(self, route: list[str], at: int, grant: Grant) -> float:
+        """The score of the first of the route when the holder at that place of it loses a grant."""
+        after: dict[object, float] = {}
+        for back in range(at, -1, -1):
+            holder = route[back]
+            principal = self._principals.get(holder)
+            if principal is None:
+                return self._closed.values[route[0]].value
+            if back == at:
+                kept = tuple(one for one in self.grants_of(principal) if one is not grant)
+                standing = self._assessor.standing(principal, kept)
+            else:
+                standing = self._standings[holder]
+            value = standing.score
+            for edge in standing.edges:
+                if edge.target != holder:
+                    value = max(value, edge.weight * self._value(edge.target, after, holder))
+            after[holder] = value
+        return after[route[0]]
+
+    def _value(self, node: object, after: dict[object, float], asking: str) -> float:
+        """The value of a node with what changed taken into account; a place is worth the best of what it holds."""
+        if node in after:
+            return after[node]
+        reached = self._closed.values.get(node)
+        if reached is None:
+            return 0.0
+        if not self._passes(node, {asking, *after}):
+            return reached.value
+        if isinstance(node, str):
+            return self._standings[node].score if node in self._standings else 0.0
+        best, todo, seen = 0.0, [node], {node}
+        while todo:
+            for leaf in self._places.leaves.get(todo.pop(), ()):
+                if leaf.is_identity:
+                    if leaf.node != asking:
+                        best = max(best, self._value(leaf.node, after, asking))
+                elif leaf.node not in seen:
+                    seen.add(leaf.node)
+                    todo.append(leaf.node)
+        return best
+
+    def _passes(self, node: object, changed: set[object]) -> bool:
+        """Whether the way that gives a node its value leads through one whose value changes."""
+        for _ in range(8 * _LONGEST_CHAIN):
+            if node in changed:
+                return True
+            reached = self._closed.values.get(node)
+            if reached is None or reached.next is None:
+                return False
+            node = reached.next
+        return True
