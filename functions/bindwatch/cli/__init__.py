@@ -1,0 +1,85 @@
+"""The command line: the same engine and words as the functions, on files or on a live project.
+
+Findings go to stdout, all else to stderr. Exit code 0: nothing found (or below --fail-on); 1: findings; 2: not all of
+the work could be done. Commands are imported when they are called: a scan of a small file must not wait for the rest.
+"""
+
+import sys
+from importlib import import_module
+from typing import Final
+
+import click
+
+from bindwatch import __version__
+from bindwatch.errors import BindwatchError
+
+# name of the command → the module that holds it as `command`, and its line in the overview
+_COMMANDS: Final = {
+    "rules": ("rules", "The rules, or the page of one."),
+}
+
+
+class _Lazy(click.Group):
+    """Imports a command's module only when the command is used; knows near misses of their names."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """The commands, in the order a newcomer meets them."""
+        return list(_COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """The command of that name."""
+        if cmd_name not in _COMMANDS:
+            return None
+        module, _ = _COMMANDS[cmd_name]
+        command = import_module(f"bindwatch.cli.{module}").command
+        assert isinstance(command, click.Command)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """The overview, without importing what it lists."""
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, line) for name, (_, line) in _COMMANDS.items()])
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """As click does, with a suggestion for a typo."""
+        if args and args[0] not in _COMMANDS:
+            from difflib import get_close_matches
+
+            near = get_close_matches(args[0], _COMMANDS, n=1)
+            hint = f" Did you mean {near[0]!r}?" if near else f" See '{ctx.command_path} --help'."
+            ctx.fail(f"No such command {args[0]!r}.{hint}")
+        return super().resolve_command(ctx, args)
+
+
+@click.group(cls=_Lazy, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(__version__, prog_name="bindwatch")
+def cli() -> None:
+    """Continuous watch over who can become whom on Google Cloud.
+
+    \b
+    Try:  bindwatch scan audit-logs.json inventory/
+    """
+
+
+def main() -> None:
+    """Run the command line; errors of ours become one line on stderr and exit code 2."""
+    try:
+        code = cli.main(standalone_mode=False)
+    except click.exceptions.Exit as stop:
+        code = stop.exit_code
+    except click.Abort:
+        click.echo("Interrupted.", err=True)
+        code = 2
+    except click.ClickException as error:
+        error.show()
+        code = 2
+    except BindwatchError as error:
+        click.echo(f"bindwatch: {error}", err=True)
+        code = 2
+    except BrokenPipeError:
+        # What reads us (head, less) has seen enough; leave without a traceback at interpreter exit.
+        sys.stderr.close()
+        code = 0
+    sys.exit(code if isinstance(code, int) else 0)

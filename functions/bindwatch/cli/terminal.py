@@ -1,0 +1,65 @@
+"""Text for a terminal: colors where they are wanted, and no control character that came from a log."""
+
+import os
+import shutil
+import sys
+import textwrap
+import unicodedata
+
+from bindwatch.model.finding import Severity
+
+_COLORS = {
+    Severity.CRITICAL: "1;37;41",
+    Severity.HIGH: "1;31",
+    Severity.MEDIUM: "33",
+    Severity.LOW: "36",
+    Severity.INFO: "2",
+}
+# Format characters reorder or hide what a person reads (bidi controls, zero-width): shown as their code points.
+_HIDDEN = frozenset({"Cc", "Cf", "Cs", "Co", "Zl", "Zp"})
+
+
+def printable(text: str) -> str:
+    """The text with every control, bidi and invisible character spelled out: text from logs is hostile."""
+    if text.isascii() and text.isprintable():
+        return text
+    return "".join(char if unicodedata.category(char) not in _HIDDEN else f"\\u{ord(char):04x}" for char in text)
+
+
+class Paint:
+    """Colors text, or leaves it alone where colors are not wanted."""
+
+    def __init__(self, *, color: bool) -> None:
+        self._on = color and not os.environ.get("NO_COLOR") and sys.stdout.isatty()
+
+    def severity(self, severity: Severity, text: str) -> str:
+        """The text in the color of a severity."""
+        return self._paint(_COLORS[severity], text)
+
+    def faint(self, text: str) -> str:
+        """The text, less loud."""
+        return self._paint("2", text)
+
+    def strong(self, text: str) -> str:
+        """The text, louder."""
+        return self._paint("1", text)
+
+    def _paint(self, code: str, text: str) -> str:
+        return f"\x1b[{code}m{text}\x1b[0m" if self._on else text
+
+
+def width() -> int:
+    """How wide the terminal is; 100 where there is none."""
+    return max(60, min(shutil.get_terminal_size((100, 24)).columns, 140))
+
+
+def wrapped(text: str, indent: str) -> str:
+    """The text in lines that fit the terminal, each after `indent`."""
+    return textwrap.fill(
+        printable(text),
+        width(),
+        initial_indent=indent,
+        subsequent_indent=indent,
+        break_long_words=False,
+        break_on_hyphens=False,
+    )

@@ -1,0 +1,144 @@
+"""What the logs do not show because nobody switched it on, and who is exempt from it."""
+
+from collections.abc import Iterator
+from typing import Final
+
+from bindwatch.inventory import Inventory, Part
+from bindwatch.inventory.hierarchy import Project
+from bindwatch.model.finding import AssetRef, Category, Remediation, Severity
+from bindwatch.model.policy import AuditConfig
+from bindwatch.model.resource import display, project_name
+from bindwatch.rule import Context, Match, inventory_rule
+
+# Minting is logged as ADMIN_READ of iam.googleapis.com, for which iamcredentials has no setting of its own; the
+# exchange of federated tokens as ADMIN_READ of sts.googleapis.com. (IAM audit logging, observed permissionType.)
+WATCHED: Final = {"iam.googleapis.com": "the minting of tokens", "sts.googleapis.com": "the exchange of tokens"}
+
+
+def effective_log_types(inventory: Inventory, project: str, service: str) -> frozenset[str] | None:
+    """The data-access log types a service writes in a project: the union over it and its ancestors.
+
+    None where a policy on the way was not seen, so that nothing can be said.
+    """
+    resource = project_name(project)
+    types: set[str] = set()
+    complete = True
+    for name in inventory.ancestors(resource):
+        policy = inventory.policy(name)
+        if policy is None:
+            complete = complete and bool(inventory.coverage(Part.POLICIES, name))
+            continue
+        for config in policy.audit_configs:
+            if config.service in ("allServices", service):
+                types.update(each.log_type for each in config.log_configs)
+    return frozenset(types) if complete or "ADMIN_READ" in types else None
+
+
+@inventory_rule(
+    "data-access-logs-off",
+    Severity.MEDIUM,
+    Category.BLIND_SPOT,
+    needs=[Part.POLICIES],
+    techniques=["T1562.008"],
+    equivalents=[
+        "prowler:iam_audit_logs_enabled",
+        "scc:AUDIT_LOGGING_DISABLED",
+        "forseti:audit_logging_rules",
+        "policy-library:iam_audit_log",
+    ],
+)
+def data_access_logs_off(inventory: Inventory, context: Context) -> Iterator[Match]:
+    """The logs of token minting or token exchange were off in a project.
+
+    ## Why it matters
+    These logs are off by default. Without them, who becomes whom leaves no trace: neither an attack nor a broken
+    Workload Identity binding can be seen, by anybody.
+
+    ## What to do
+    Switch ADMIN_READ on for `iam.googleapis.com` (it covers iamcredentials, which has no setting of its own) and for
+    `sts.googleapis.com`, at the organization. `bindwatch sink-filter --audit-config` prints the settings.
+
+    ## Known false positives
+    Projects without service accounts.
+
+    ## Blind spots
+    Where the policy of an ancestor was not read, nothing is said of the project.
+    """
+    for project in inventory.all(Project):
+        name = project_name(project.id)
+        if project.state not in ("", "ACTIVE") or inventory.policy(name) is None:
+            continue
+        for service, what in WATCHED.items():
+            types = effective_log_types(inventory, project.id, service)
+            if types is None or "ADMIN_READ" in types:
+                continue
+            policy = inventory.policy(name)
+            yield Match(
+                subject=service,
+                title=f"In project {project.id} {what} leaves no log: ADMIN_READ of {service} is off",
+                resource_name=name,
+                evidence=(AssetRef(name, policy.etag if policy else ""),),
+                remediation=Remediation(
+                    summary=f"Switch ADMIN_READ on for {service} in the project, better at the organization",
+                    terraform=_terraform(project.id, service),
+                    risk_of_fix="Data-access logs cost what they store: exclude from the bucket what a sink takes.",
+                ),
+            )
+
+
+def _terraform(project: str, service: str) -> str:
+    return (
+        f'resource "google_project_iam_audit_config" "{service.partition(".")[0]}" {{\n'
+        f'  project = "{project}"\n'
+        f'  service = "{service}"\n'
+        '  audit_log_config {\n    log_type = "ADMIN_READ"\n  }\n'
+        "}\n"
+    )
+
+
+@inventory_rule(
+    "audit-log-exemption",
+    Severity.MEDIUM,
+    Category.BLIND_SPOT,
+    needs=[Part.POLICIES],
+    techniques=["T1562.008"],
+    equivalents=["secops:gcp_exempt_principals_from_audit_log", "sentinel:GCPDataAccessLoggingExemption"],
+)
+def audit_log_exemption(inventory: Inventory, context: Context) -> Iterator[Match]:
+    """A principal was exempt from data-access logging.
+
+    ## Why it matters
+    What it reads, and every token it mints, leaves no trace. An exemption is the quietest way to hide.
+
+    ## What to do
+    Remove the exempted member from the audit config.
+
+    ## Known false positives
+    Scanners that read everything and are exempt for cost: mute those with an owner and an expiry.
+
+    ## Blind spots
+    Sink exclusions do the same further down and have a rule of their own.
+    """
+    for resource, policy in inventory.policies:
+        for config in policy.audit_configs:
+            for member, types in _exempted(config):
+                minting = config.service in ("allServices", *WATCHED) and "ADMIN_READ" in types
+                yield Match(
+                    subject=f"{config.service} {member}",
+                    title=f"{member} leaves no {', '.join(types)} logs of {config.service} on {display(resource)}",
+                    resource_name=resource,
+                    principal=member,
+                    severity=Severity.HIGH if minting else None,
+                    evidence=(AssetRef(resource, policy.etag),),
+                )
+
+
+def _exempted(config: AuditConfig) -> Iterator[tuple[str, list[str]]]:
+    members: dict[str, list[str]] = {}
+    for each in config.log_configs:
+        for member in each.exempted_members:
+            members.setdefault(member, []).append(each.log_type)
+    yield from members.items()
+
+
+RULES = (data_access_logs_off, audit_log_exemption)
