@@ -1,47 +1,48 @@
-"""IAM allow policies: bindings, conditions, audit configs, and the changes a log entry shows."""
+"""IAM allow policies: bindings, conditions, audit configs, and the changes a log entry shows.
+
+What a policy is made of are msgspec structs, not dataclasses: a million members are decoded straight into them, and the
+garbage collector need not walk them (`gc=False`; they hold nothing but strings and each other, downwards only).
+"""
 
 from dataclasses import dataclass
 from enum import StrEnum
 
+import msgspec
+
 from bindwatch.model.principal import Principal
 
 
-@dataclass(frozen=True, slots=True)
-class Condition:
+class Condition(msgspec.Struct, frozen=True, gc=False):
     """The CEL condition of a binding, as written."""
 
-    expression: str
+    expression: str = ""
     title: str = ""
     description: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Binding:
+class Binding(msgspec.Struct, frozen=True, gc=False):
     """One role for some members, under one condition. `members` are the raw strings, in their order."""
 
     role: str
-    members: tuple[str, ...]
+    members: tuple[str, ...] = ()
     condition: Condition | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class AuditLogConfig:
+class AuditLogConfig(msgspec.Struct, frozen=True, gc=False, rename="camel"):
     """One log type of an audit config, and who is exempt from it."""
 
     log_type: str
     exempted_members: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class AuditConfig:
+class AuditConfig(msgspec.Struct, frozen=True, gc=False):
     """Which data-access logs a service writes. `service` is `allServices` or an API name."""
 
     service: str
-    log_configs: tuple[AuditLogConfig, ...] = ()
+    log_configs: tuple[AuditLogConfig, ...] = msgspec.field(default=(), name="auditLogConfigs")
 
 
-@dataclass(frozen=True, slots=True)
-class Policy:
+class Policy(msgspec.Struct, frozen=True, gc=False, rename="camel"):
     """The allow policy of one resource."""
 
     bindings: tuple[Binding, ...] = ()
