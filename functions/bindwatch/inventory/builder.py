@@ -52,7 +52,7 @@ from bindwatch.inventory.workloads import (
     Workload,
 )
 from bindwatch.model.policy import Policy
-from bindwatch.model.resource import project_name, project_of_service_account
+from bindwatch.model.resource import project_name, project_of, project_of_service_account
 
 UNKNOWN_CLUSTER: Final = "//container.googleapis.com/projects/-/locations/-/clusters/-"
 """Where Kubernetes objects go when nothing tells their cluster."""
@@ -232,7 +232,7 @@ class InventoryBuilder:
             self.note(f"{resource} has two different policies in the input; both were read")
         bindings = dict.fromkeys((*have.policy.bindings, *record.policy.bindings))
         audits = dict.fromkeys((*have.policy.audit_configs, *record.policy.audit_configs))
-        both = replace(record.policy, bindings=tuple(bindings), audit_configs=tuple(audits))
+        both = Policy(tuple(bindings), tuple(audits), record.policy.etag, record.policy.version)
         return PolicyRecord(both, record.asset_type or have.asset_type, record.update_time, record.partial)
 
     def add_bare_policy(self, policy: Policy, origin: Origin) -> None:
@@ -244,17 +244,15 @@ class InventoryBuilder:
 
         What the chain alone tells is kept once; the name only where it does not name its project itself.
         """
-        if chain not in self._chains:
-            self._chains.add(chain)
-        head = chain[0]
-        if head.startswith("projects/"):
-            project = head[9:]
-            _, found, tail = name.partition("/projects/")
-            named = tail.partition("/")[0] if found else ""
-            if not named:
-                self._homes[name] = project
-            elif named != project and project.isdigit() and not named.isdigit():
-                self.learn_project(project, named)
+        self._chains.add(chain)
+        head = chain[0] if chain else ""
+        if not head.startswith("projects/"):
+            return
+        project = head[9:]
+        if "/projects/" not in name:
+            self._homes[name] = project
+        elif project not in self.names.project_ids:
+            self.learn_project(project, project_of(name))
 
     def set_home(self, name: str, project: str) -> None:
         """Note the project (id or number) of a resource whose name does not tell it."""
@@ -354,6 +352,10 @@ class InventoryBuilder:
                     if cluster == UNKNOWN_CLUSTER:
                         self.note(f"{taken.origin.file}: nothing says which cluster its objects belong to")
                     entity = replace(entity, cluster=cluster)
+                elif isinstance(entity, OrgPolicy) and not entity.resource:
+                    entity = replace(entity, resource=self._only_project(taken.origin))
+                elif isinstance(entity, LogSink) and not entity.parent:
+                    entity = replace(entity, parent=self._only_project(taken.origin))
                 entity = self.names.settle(entity)
                 key = key_of(entity)
                 have = kept.get(key)
@@ -367,11 +369,16 @@ class InventoryBuilder:
         near = {self._scope(taken.entity.name) for taken in clusters if taken.origin.directory == origin.directory}
         return _only(near) or _only(self._scope(taken.entity.name) for taken in clusters) or UNKNOWN_CLUSTER
 
+    def _only_project(self, origin: Origin) -> str:
+        projects = self._taken.get(Project, [])
+        near = {self._scope(taken.entity.name) for taken in projects if taken.origin.directory == origin.directory}
+        return _only(near) or _only(self._scope(taken.entity.name) for taken in projects)
+
     def _placed_policies(self, entities: dict[type, dict[object, _Taken]]) -> tuple[dict[str, PolicyRecord], list[str]]:
         result: dict[str, PolicyRecord] = {}
         resource = self.names.resource
-        for name, record in self._policies.items():
-            name = resource(name)
+        for written, record in self._policies.items():
+            name = resource(written)
             have = result.get(name)
             result[name] = record if have is None else self._newer(name, have, record)
         notes = []

@@ -4,13 +4,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+import msgspec
+
 from bindwatch.inventory.coverage import Origin, Part
 from bindwatch.inventory.names import Names
 from bindwatch.model.policy import Policy
 
 
-@dataclass(frozen=True, slots=True)
-class PolicyRecord:
+class PolicyRecord(msgspec.Struct, frozen=True, gc=False):
     """A policy as it was read; a partial one is a search result, which holds only some of the bindings."""
 
     policy: Policy

@@ -29,8 +29,13 @@ _FULL_NAMES: Final = frozenset(
 )
 _PROJECTS: Final = frozenset({"project", "fleet_project"})
 
-# A name that these do not match is spelled canonically already, if Cloud Asset Inventory wrote it.
-_NEEDS_WORK = re.compile(r"//|/projects/\d|/serviceAccounts/|^//(?:storage|container)\.")
+# Most names of an export are canonical already; this tells without taking them apart. The project of a service account
+# must be the one its e-mail tells, a cluster may be spelled in two ways, and anything by project number needs its id.
+_SETTLED = re.compile(
+    r"//(?:storage\.googleapis\.com/[^/]+"
+    r"|iam\.googleapis\.com/projects/([a-z][a-z0-9-]*)/serviceAccounts/[a-z0-9-]+@\1\.iam\.gserviceaccount\.com"
+    r"|(?!storage\.|container\.|iam\.)[a-z0-9.-]+/(?:projects/(?!\d+(?:/|$))|folders/|organizations/)[^\s]*)"
+)
 
 
 @dataclass(slots=True)
@@ -47,7 +52,7 @@ class Names:
 
     def resource(self, name: str) -> str:
         """The canonical full name of a resource."""
-        if name.startswith("//") and not _NEEDS_WORK.search(name, 2) and not name.startswith("//storage."):
+        if _SETTLED.fullmatch(name):
             return name
         return canonical(name, project_ids=self.project_ids, emails=self.emails)
 
