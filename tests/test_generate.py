@@ -9,6 +9,7 @@ from itertools import pairwise
 import pytest
 
 from generate import BUSY, HEALTHY, generate_entries
+from generate.estate import generate_policies
 from generate.scribe import Json
 
 
@@ -93,3 +94,10 @@ def test_a_long_operation_leaves_two_entries(busy: list[Json]) -> None:
     operations = {operation for operation, _ in halves}
     whole = [operation for operation in operations if halves[operation, True] == halves[operation, False] == 1]
     assert len(whole) >= len(operations) - 1
+
+
+@pytest.mark.parametrize("bindings", [0, 1, 999, 5_000])
+def test_an_estate_has_as_many_bindings_as_asked_for(bindings: int) -> None:
+    assets = [json.loads(line) for line in generate_policies(bindings)]
+    assert sum(len(binding["members"]) for asset in assets for binding in asset["iamPolicy"]["bindings"]) == bindings
+    assert list(generate_policies(bindings)) == list(generate_policies(bindings))
