@@ -69,20 +69,20 @@ def open_provider(
     `provider` is its canonical full name. With a shared issuer that is an open door; with one's own, a door without a
     second lock.
     """
-    if disabled or condition.strip() not in ("", "true"):
+    if disabled or kind == "x509" or condition.strip() not in ("", "true"):
         return None
     name = provider.rpartition("/")[2]
     shared = is_shared_issuer(issuer) if issuer else False
     if shared:
-        severity, whom = Severity.CRITICAL, f"every tenant of {issuer}"
+        severity, whom = Severity.HIGH, f"every tenant of {issuer}"
     elif aws_account:
-        severity, whom = Severity.MEDIUM, f"every identity of AWS account {aws_account}"
+        severity, whom = Severity.LOW, f"every identity of AWS account {aws_account}"
     elif issuer:
         severity, whom = Severity.LOW, f"every identity of {issuer}"
     else:
-        severity, whom = Severity.MEDIUM, f"every identity of its {kind or 'identity'} provider"
+        severity, whom = Severity.LOW, f"every identity of its {kind or 'identity'} provider"
     return Match(
-        subject=provider,
+        subject=name,
         title=f"Provider {name} accepts {whom}: it has no attribute condition",
         resource_name=provider,
         severity=severity,
@@ -150,13 +150,13 @@ def _camel(path: str) -> str:
 
 
 @log_rule(
-    "pool-provider-open",
+    "provider-without-condition",
     Severity.HIGH,
     Category.OVER_PRIVILEGE,
     methods=_PROVIDER_WRITES,
     techniques=["T1556.007", "T1199"],
 )
-def pool_provider_open(entry: LogEntry, context: Context) -> Iterator[Match]:
+def provider_without_condition(entry: LogEntry, context: Context) -> Iterator[Match]:
     """An identity provider was trusted without an attribute condition.
 
     ## Why it matters
@@ -195,7 +195,7 @@ def pool_provider_open(entry: LogEntry, context: Context) -> Iterator[Match]:
         yield replace(found, severity=Severity.HIGH, notes=("Its issuer is not in the entry.",)) if emptied else found
     elif not provider.created:
         yield Match(
-            subject=provider.name,
+            subject=provider.name.rpartition("/")[2],
             title=f"Provider {provider.name.rpartition('/')[2]} has an attribute condition, or is off",
             resource_name=provider.name,
             state=State.RESOLVED,
@@ -530,7 +530,7 @@ def pool_policy_changed(entry: LogEntry, context: Context) -> Iterator[Match]:
 
 
 RULES = (
-    pool_provider_open,
+    provider_without_condition,
     pool_provider_changed,
     workload_pool_gone,
     trust_revived,

@@ -249,7 +249,7 @@ def workload_pool_wide_grant(entry: LogEntry, context: Context) -> Iterator[Matc
     A pool that exists for one team and one purpose, where the attribute condition of its provider is the real guard.
 
     ## Blind spots
-    Whether the provider of the pool has an attribute condition is judged by `pool-provider-open`.
+    Whether the provider of the pool has an attribute condition is judged by `provider-without-condition`.
     """
     yield from standing.in_entry(standing.wide_pool_member, entry, context)
 

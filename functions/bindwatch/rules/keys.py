@@ -37,7 +37,7 @@ def _key_of(entry: LogEntry) -> _Key:
     head, found, key_id = name.partition("/keys/")
     email = entry.target or (head if found else name).rpartition("/")[2]
     account = service_account_name(email, entry.project) if "@" in email else entry.resource
-    return _Key(email, key_id, entry.project, f"{account}/keys/{key_id}" if key_id else account)
+    return _Key(email, key_id, entry.project, account)
 
 
 @log_rule(
@@ -45,7 +45,7 @@ def _key_of(entry: LogEntry) -> _Key:
     Severity.MEDIUM,
     Category.HYGIENE,
     methods=_KEY_METHODS,
-    techniques=["T1098.001"],
+    techniques=["T1098.001", "T1552.001"],
     equivalents=[
         "panther:GCP.iam.serviceAccountKeys.create",
         "panther:GCP.Service.Account.or.Keys.Created",
