@@ -5,6 +5,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
+import msgspec
+
 from bindwatch.access.conditions import ends_within, is_over, narrows
 from bindwatch.access.places import condition_names, kind_of, level_of
 from bindwatch.inventory import Inventory
@@ -18,8 +20,7 @@ _A_DAY = timedelta(hours=24)
 _NOBODY = frozenset({PrincipalKind.MALFORMED, PrincipalKind.PROJECT_ROLE})
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Grant:
+class Grant(msgspec.Struct, frozen=True, eq=False, gc=False):
     """One binding whose role carries a dangerous permission, and where it has effect.
 
     `level` is that of the resource, or RESOURCE where the condition leaves only resources it names. Compared by
@@ -32,6 +33,8 @@ class Grant:
     level: Level
     kind: str
     time_bounded: bool = False
+    is_narrowed: bool = False
+    """Whether the condition leaves less than the resource it is bound on."""
 
     @property
     def role(self) -> str:
@@ -42,11 +45,6 @@ class Grant:
     def expression(self) -> str:
         """The condition, "" where there is none."""
         return self.binding.condition.expression if self.binding.condition else ""
-
-    @property
-    def is_narrowed(self) -> bool:
-        """Whether the condition leaves less than the resource it is bound on."""
-        return self.level is Level.RESOURCE and level_of(self.resource) is not Level.RESOURCE
 
     def member_of(self, identity: str) -> str:
         """The member through which an identity has the grant, as the policy writes it."""
@@ -143,8 +141,9 @@ def _grant(resource: str, binding: Binding, risk: int, inventory: Inventory, as_
     expression = binding.condition.expression
     if is_over(expression, as_of):
         return None
+    narrowed = False
     if level is not Level.RESOURCE:
         number = inventory.project_number(resource.rpartition("/")[2]) if level is Level.PROJECT else ""
         if narrows(expression, condition_names(resource, number), as_of):
-            level = Level.RESOURCE
-    return Grant(resource, binding, risk, level, kind, ends_within(expression, as_of, _A_DAY))
+            level, narrowed = Level.RESOURCE, True
+    return Grant(resource, binding, risk, level, kind, ends_within(expression, as_of, _A_DAY), narrowed)

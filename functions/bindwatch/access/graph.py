@@ -2,19 +2,21 @@
 
 import heapq
 from collections import Counter, defaultdict
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
+
+import msgspec
 
 from bindwatch.access.exposure import Exposures
 from bindwatch.access.grants import Grant, catalogue_of, collect
 from bindwatch.access.guards import Guards
 from bindwatch.access.membership import Membership
 from bindwatch.access.reach import Places
-from bindwatch.access.standing import Assessor, Edge, Spot, Standing
+from bindwatch.access.standing import Assessor, Spot, Standing
 from bindwatch.inventory import Inventory
 from bindwatch.knowledge.escalation import EscalationPath
 from bindwatch.knowledge.roles import RoleCatalogue
-from bindwatch.knowledge.score import band
+from bindwatch.knowledge.score import HOP, band
 from bindwatch.model.finding import Severity
 from bindwatch.model.principal import Principal, parse_member
 from bindwatch.model.resource import display
@@ -69,18 +71,11 @@ class RiskyPrincipal:
         return self.chain[-1].target if self.chain else self.principal.identity
 
 
-@dataclass(frozen=True, slots=True)
-class _Reached:
+class _Reached(msgspec.Struct, frozen=True, gc=False):
+    """The best value a node can come to, and the node to go to first; none where that is its own."""
+
     value: float
-    edge: Edge | None = None
     next: object = None
-
-
-@dataclass(slots=True)
-class _Closure:
-    """For every node the best value reachable, and the edge and node to go to first."""
-
-    values: dict[object, _Reached] = field(default_factory=dict)
 
 
 class AccessGraph:
@@ -106,8 +101,8 @@ class AccessGraph:
         self._places = Places(inventory, self._principals)
         guards = Guards(inventory, self._membership, as_of)
         self._assessor = Assessor(inventory, self._places, guards, Exposures(inventory, trusted_domains))
-        self._standings = {
-            identity: self._assessor.standing(principal, self.grants_of(principal))
+        self._briefs = {
+            identity: self._assessor.brief(principal, self.grants_of(principal))
             for identity, principal in self._principals.items()
         }
         self._closed = self._close()
@@ -126,11 +121,17 @@ class AccessGraph:
 
     def standing(self, member: str) -> Standing:
         """What a principal, in any spelling, can do by itself."""
-        return self._standings.get(parse_member(member).identity, Standing())
+        return self._standing(parse_member(member).identity)
+
+    def _standing(self, identity: str, *, with_edges: bool = True) -> Standing:
+        principal = self._principals.get(identity)
+        if principal is None:
+            return Standing()
+        return self._assessor.standing(principal, self.grants_of(principal), with_edges=with_edges)
 
     def score(self, member: str) -> float:
         """The score of a principal, whom it can become included; 0 for one without a dangerous grant."""
-        reached = self._closed.values.get(parse_member(member).identity)
+        reached = self._closed.get(parse_member(member).identity)
         return reached.value if reached is not None else 0.0
 
     def risky(self, floor: float = 0.0) -> tuple[RiskyPrincipal, ...]:
@@ -138,7 +139,7 @@ class AccessGraph:
         found = [
             risky
             for identity in self._principals
-            if self._closed.values[identity].value >= floor and (risky := self._risky(identity)) is not None
+            if self._closed[identity].value >= floor and (risky := self._risky(identity)) is not None
         ]
         return tuple(sorted(found, key=lambda one: (-one.score, one.principal.identity)))
 
@@ -148,11 +149,11 @@ class AccessGraph:
         return self._risky(identity) if identity in self._principals else None
 
     def _risky(self, identity: str) -> RiskyPrincipal | None:
-        standing = self._standings[identity]
-        paths = {path.id: path for spot in standing.spots for path in spot.paths}
-        if not paths and not standing.edges and not any(spot.grants for spot in standing.spots):
+        standing = self._standing(identity, with_edges=False)
+        if not standing.spots:
             return None
-        value = self._closed.values[identity].value
+        paths = {path.id: path for spot in standing.spots for path in spot.paths}
+        value = self._closed[identity].value
         return RiskyPrincipal(
             principal=self._principals[identity],
             score=round(value),
@@ -178,59 +179,57 @@ class AccessGraph:
             todo = following
         return tuple(node for node in seen if isinstance(node, str) and node != start)
 
-    def _next(self, node: object) -> list[object]:
+    def _next(self, node: object) -> tuple[object, ...]:
         if isinstance(node, str):
-            standing = self._standings.get(node)
-            return [edge.target for edge in standing.edges] if standing is not None else []
-        return [leaf.node for leaf in self._places.leaves.get(node, ())]
+            return self._briefs[node][1] if node in self._briefs else ()
+        return tuple(leaf.node for leaf in self._places.leaves.get(node, ()))
 
     # The closure
 
-    def _close(self) -> _Closure:
+    def _close(self) -> dict[object, _Reached]:
         """Carry every score back to whoever can come to it, losing a tenth at each hop: the highest value first."""
-        before: defaultdict[object, list[tuple[object, float, Edge | None]]] = defaultdict(list)
-        for identity, standing in self._standings.items():
-            for edge in standing.edges:
-                before[edge.target].append((identity, edge.weight, edge))
+        before: defaultdict[object, list[object]] = defaultdict(list)
+        for identity, (_, targets) in self._briefs.items():
+            for target in targets:
+                before[target].append(identity)
         for place, leaves in self._places.leaves.items():
             for leaf in leaves:
-                before[leaf.node].append((place, 1.0, None))
-        closed = _Closure({identity: _Reached(standing.score) for identity, standing in self._standings.items()})
-        queue: list[tuple[float, int, object]] = []
-        order = 0
-        for node, reached in closed.values.items():
-            if reached.value > 0:
-                heapq.heappush(queue, (-reached.value, order, node))
-                order += 1
+                before[leaf.node].append(place)
+        values: dict[object, _Reached] = {identity: _Reached(score) for identity, (score, _) in self._briefs.items()}
+        queue: list[tuple[float, int, object]] = [
+            (-reached.value, order, node) for order, (node, reached) in enumerate(values.items()) if reached.value > 0
+        ]
+        heapq.heapify(queue)
+        order = len(values)
         while queue:
             negative, _, node = heapq.heappop(queue)
-            if -negative < closed.values[node].value:
+            if -negative < values[node].value:
                 continue
-            for source, weight, way in before.get(node, ()):
-                value = -negative * weight
-                known = closed.values.get(source)
+            for source in before.get(node, ()):
+                value = -negative * (HOP if isinstance(source, str) else 1.0)
+                known = values.get(source)
                 if known is None or value > known.value:
-                    closed.values[source] = _Reached(value, way, node)
-                    heapq.heappush(queue, (-value, order, source))
+                    values[source] = _Reached(value, node)
                     order += 1
-        return closed
+                    heapq.heappush(queue, (-value, order, source))
+        return values
 
     def _chain(self, identity: str) -> tuple[Hop, ...]:
         hops: list[Hop] = []
+        source, first = identity, None
         node: object = identity
-        source = identity
-        edge: Edge | None = None
         for _ in range(8 * _LONGEST_CHAIN):
-            reached = self._closed.values.get(node)
-            if isinstance(node, str):
-                if edge is not None:
-                    hops.append(Hop(source, node, edge.path, edge.resource, edge.grants))
-                    edge = None
-                source = node
+            reached = self._closed.get(node)
             if reached is None or reached.next is None or len(hops) >= _LONGEST_CHAIN:
                 break
-            edge = reached.edge or edge
             node = reached.next
+            first = node if first is None else first
+            if isinstance(node, str):
+                edge = next((edge for edge in self._standing(source).edges if edge.target == first), None)
+                if edge is None:
+                    break
+                hops.append(Hop(source, node, edge.path, edge.resource, edge.grants))
+                source, first = node, None
         return tuple(hops)
 
     # What to remove
@@ -243,7 +242,7 @@ class AccessGraph:
         identity = parse_member(member).identity
         if identity not in self._principals:
             return None
-        before = self._closed.values[identity].value
+        before = self._closed[identity].value
         route = [identity, *(hop.target for hop in self._chain(identity))]
         best: tuple[float, int, Removal] | None = None
         for at, holder in enumerate(route):
@@ -262,7 +261,7 @@ class AccessGraph:
         return principal.member
 
     def _deciding(self, holder: str, is_last: bool, hops: tuple[Hop, ...]) -> tuple[Grant, ...]:
-        standing = self._standings.get(holder, Standing())
+        standing = self._standing(holder)
         found: dict[Grant, None] = {}
         for hop in hops:
             found |= dict.fromkeys(hop.grants)
@@ -277,12 +276,12 @@ class AccessGraph:
             holder = route[back]
             principal = self._principals.get(holder)
             if principal is None:
-                return self._closed.values[route[0]].value
+                return self._closed[route[0]].value
             if back == at:
                 kept = tuple(one for one in self.grants_of(principal) if one is not grant)
                 standing = self._assessor.standing(principal, kept)
             else:
-                standing = self._standings[holder]
+                standing = self._standing(holder)
             value = standing.score
             for edge in standing.edges:
                 if edge.target != holder:
@@ -294,13 +293,13 @@ class AccessGraph:
         """The value of a node with what changed taken into account; a place is worth the best of what it holds."""
         if node in after:
             return after[node]
-        reached = self._closed.values.get(node)
+        reached = self._closed.get(node)
         if reached is None:
             return 0.0
         if not self._passes(node, {asking, *after}):
             return reached.value
         if isinstance(node, str):
-            return self._standings[node].score if node in self._standings else 0.0
+            return self._briefs[node][0] if node in self._briefs else 0.0
         best, todo, seen = 0.0, [node], {node}
         while todo:
             for leaf in self._places.leaves.get(todo.pop(), ()):
@@ -317,7 +316,7 @@ class AccessGraph:
         for _ in range(8 * _LONGEST_CHAIN):
             if node in changed:
                 return True
-            reached = self._closed.values.get(node)
+            reached = self._closed.get(node)
             if reached is None or reached.next is None:
                 return False
             node = reached.next

@@ -7,6 +7,7 @@ in an organization stands for an edge to each of its service accounts.
 
 from collections import defaultdict
 from enum import StrEnum
+from functools import cache
 from itertools import pairwise
 from typing import NamedTuple
 
@@ -52,6 +53,7 @@ _TRUSTING = frozenset({"wif-provider-create", "wif-provider-update", "wif-provid
 _WORKFORCE = frozenset({"workforce-provider-create", "workforce-provider-update"})
 
 
+@cache
 def heading_of(path: EscalationPath) -> Heading | None:
     """What walking an escalation path takes over in the place where it is open; `None` where that is no identity."""
     if path.id in _MINTING:
@@ -92,6 +94,7 @@ class Places:
         self.leaves: defaultdict[object, dict[Leaf, None]] = defaultdict(dict)
         self.accounts: dict[str, str] = {}
         self._filed: set[Place] = set()
+        self._targets: dict[Place, object] = {}
         self._file_accounts(principals)
         self._file_runtimes()
         self._file_clusters(principals)
@@ -196,6 +199,12 @@ class Places:
 
     def target(self, heading: Heading, resource: str) -> object:
         """The node an edge to a place leads to: an identity where the resource is a service account."""
+        node = self._targets.get((heading, resource))
+        if node is None:
+            node = self._targets[heading, resource] = self._target(heading, resource)
+        return node
+
+    def _target(self, heading: Heading, resource: str) -> object:
         if heading is Heading.WORKFORCE:
             return (heading, "")
         if heading is Heading.ACCOUNT and "/serviceAccounts/" in resource:

@@ -4,6 +4,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 
+import msgspec
+
 from bindwatch.access.conditions import Circumstances, evaluate
 from bindwatch.access.exposure import Exposures
 from bindwatch.access.grants import Grant
@@ -19,7 +21,6 @@ from bindwatch.knowledge.escalation import (
 )
 from bindwatch.knowledge.score import HOP, TIME_BOUNDED, exposed, impact_through, scope_exponent
 from bindwatch.model.principal import Principal
-from bindwatch.model.resource import project_name
 
 _ONLY_SAME_PROJECT = "iam.disableCrossProjectServiceAccountUsage"
 _IMPERSONATION = "iam.googleapis.com/ServiceAccount"
@@ -68,6 +69,21 @@ class Standing:
 Masks = tuple[tuple[Level, int], ...]
 
 
+class _Held(msgspec.Struct, frozen=True, gc=False):
+    masks: Masks
+    kind: str
+    level: Level
+    time_bounded: bool
+    grants: tuple[Grant, ...]
+
+
+def _by_resource(grants: Iterable[Grant]) -> dict[str, list[Grant]]:
+    found: dict[str, list[Grant]] = {}
+    for grant in grants:
+        found.setdefault(grant.resource, []).append(grant)
+    return found
+
+
 @lru_cache(maxsize=200_000)
 def _opened(masks: Masks, kind: str) -> tuple[EscalationPath, ...]:
     return satisfied_through(dict(masks), kind)
@@ -76,6 +92,27 @@ def _opened(masks: Masks, kind: str) -> tuple[EscalationPath, ...]:
 @lru_cache(maxsize=200_000)
 def _impact(masks: Masks, kind: str) -> float:
     return impact_through(dict(masks), kind)
+
+
+@lru_cache(maxsize=200_000)
+def _routes(masks: Masks, kind: str, above: Masks) -> tuple[tuple[Heading, bool, int], ...]:
+    """What the paths that are open here, and not already above, take over: heading, whether by attaching, and how."""
+    inherited = {path.id for path in _opened(above, "-")} if above else set()
+    found: dict[tuple[Heading, bool], int] = {}
+    for path in _opened(masks, kind):
+        heading = heading_of(path)
+        if heading is None or path.id in inherited:
+            continue
+        for key in _ways(path, heading):
+            found[key] = found.get(key, 0) | path.mask
+    return tuple((heading, attaching, mask) for (heading, attaching), mask in found.items())
+
+
+def _ways(path: EscalationPath, heading: Heading) -> tuple[tuple[Heading, bool], ...]:
+    if not path.needs_act_as:
+        return ((heading, False),)
+    attached = (Heading.ACCOUNT, True)
+    return (attached,) if heading is Heading.ACCOUNT else (attached, (heading, False))
 
 
 class Assessor:
@@ -88,37 +125,62 @@ class Assessor:
         self._exposures = exposures
         self._above: dict[str, tuple[str, ...]] = {}
 
-    def standing(self, principal: Principal, grants: Iterable[Grant]) -> Standing:
+    def brief(self, principal: Principal, grants: Iterable[Grant]) -> tuple[float, tuple[object, ...]]:
+        """The score and the targets of the edges of a standing, and nothing else: what every principal is asked for."""
+        at = _by_resource(grants)
+        exponent = self._exposures.of(principal).exponent
+        best = 0.0
+        targets: dict[object, None] = {}
+        for resource in self._spots(at):
+            held = self._held(principal, resource, at)
+            if held is None:
+                continue
+            best = max(best, self._score(held, exponent))
+            above = self._above_masks(resource, at)
+            for heading, attaching, mask in _routes(held.masks, held.kind, above):
+                wanted = act_as_bit() if attaching else mask
+                for grant in held.grants:
+                    if grant.risk & wanted:
+                        for target in self._targets(grant, heading, resource):
+                            targets[target] = None
+        return best, tuple(targets)
+
+    def standing(self, principal: Principal, grants: Iterable[Grant], *, with_edges: bool = True) -> Standing:
         """What the principal can do with these grants, which are its own and those of the sets it belongs to."""
-        at: dict[str, list[Grant]] = {}
-        for grant in grants:
-            at.setdefault(grant.resource, []).append(grant)
+        at = _by_resource(grants)
         exponent = self._exposures.of(principal).exponent
         spots: list[Spot] = []
         edges: dict[tuple[object, str], Edge] = {}
         for resource in self._spots(at):
-            spot = self._spot(principal, resource, at, exponent)
-            if spot is None:
+            held = self._held(principal, resource, at)
+            if held is None:
                 continue
-            spots.append(spot)
-            for edge in self._edges(spot, at):
+            paths = _opened(held.masks, held.kind)
+            impact = _impact(held.masks, held.kind)
+            spots.append(Spot(resource, self._score(held, exponent), impact, paths, held.grants))
+            if not with_edges:
+                continue
+            for edge in self._edges(resource, held, self._above_masks(resource, at)):
                 edges.setdefault((edge.target, edge.path.id), edge)
         return Standing(tuple(spots), tuple(edges.values()))
 
     def _spots(self, at: dict[str, list[Grant]]) -> list[str]:
-        """Where to look: at every resource with a grant, and in the project of every account that may be attached."""
+        """Where to look: at every resource with a grant, and in the project of every account that may be attached.
+
+        Not in a project where the principal has nothing to attach an account with.
+        """
         found = dict.fromkeys(at)
-        act_as = act_as_bit()
-        for resource, grants in at.items():
-            if level_of(resource) is Level.RESOURCE and any(grant.risk & act_as for grant in grants):
-                home = self._home(resource)
-                if home:
-                    found.setdefault(home)
+        if len(at) > 1:
+            act_as = act_as_bit()
+            for resource, grants in at.items():
+                if level_of(resource) is Level.RESOURCE and any(grant.risk & act_as for grant in grants):
+                    home = self._home(resource)
+                    if home and any(above in at for above in self._chain(home)):
+                        found.setdefault(home)
         return list(found)
 
     def _home(self, account: str) -> str:
-        project = self._inventory.project_of(account)
-        return project_name(project) if project else ""
+        return next((above for above in self._chain(account) if level_of(above) is Level.PROJECT), "")
 
     def _chain(self, resource: str) -> tuple[str, ...]:
         known = self._above.get(resource)
@@ -126,28 +188,50 @@ class Assessor:
             known = self._above[resource] = self._inventory.ancestors(resource)
         return known
 
-    def _spot(self, principal: Principal, resource: str, at: dict[str, list[Grant]], exponent: float) -> Spot | None:
-        own = at.get(resource, [])
-        held = list(own)
-        for above in self._chain(resource):
-            if above != resource:
-                held += [grant for grant in at.get(above, ()) if grant.level is not Level.RESOURCE]
-        lent = self._attachable(resource, at) if level_of(resource) is Level.PROJECT else []
-        if not (held or lent) or self._guards.is_out_of_bounds(principal, resource):
+    def _held(self, principal: Principal, resource: str, at: dict[str, list[Grant]]) -> _Held | None:
+        """What the principal holds at a resource: there, above it, and by accounts it may attach in that project."""
+        own = at.get(resource, ())
+        grants = list(own)
+        level = max((grant.level for grant in own), default=Level.RESOURCE)
+        lent: list[Grant] = []
+        if len(at) > 1:
+            for above in self._chain(resource)[1:]:
+                if above in at:
+                    grants += [grant for grant in at[above] if grant.level is not Level.RESOURCE]
+            if level_of(resource) is Level.PROJECT:
+                lent = self._attachable(resource, at)
+                if lent and not own:
+                    level = Level.PROJECT
+        if not (grants or lent) or self._guards.is_out_of_bounds(principal, resource):
             return None
         usable = ~self._guards.denied(principal, resource)
         by_level: dict[Level, int] = {}
-        for grant in held:
+        for grant in grants:
             by_level[grant.level] = by_level.get(grant.level, 0) | (grant.risk & usable)
         if lent and usable & act_as_bit():
             by_level[Level.PROJECT] = by_level.get(Level.PROJECT, 0) | act_as_bit()
-        level = max((grant.level for grant in own), default=Level.PROJECT if lent else Level.RESOURCE)
-        kind = next((grant.kind for grant in own if grant.level is Level.RESOURCE), "")
-        masks = tuple(sorted(by_level.items()))
-        intrinsic = _impact(masks, kind)
-        bounded = TIME_BOUNDED if own and all(grant.time_bounded for grant in own) else 0.0
-        score = exposed(intrinsic, exponent + scope_exponent(level) + bounded)
-        return Spot(resource, score, intrinsic, _opened(masks, kind), (*held, *lent))
+        return _Held(
+            masks=tuple(sorted(by_level.items())) if len(by_level) > 1 else tuple(by_level.items()),
+            kind=next((grant.kind for grant in own if grant.level is Level.RESOURCE), ""),
+            level=level,
+            time_bounded=bool(own) and all(grant.time_bounded for grant in own),
+            grants=(*grants, *lent),
+        )
+
+    def _score(self, held: _Held, exponent: float) -> float:
+        bounded = TIME_BOUNDED if held.time_bounded else 0.0
+        return exposed(_impact(held.masks, held.kind), exponent + scope_exponent(held.level) + bounded)
+
+    def _above_masks(self, resource: str, at: dict[str, list[Grant]]) -> Masks:
+        """What is held above a resource: the edges of paths open there lead here too."""
+        if len(at) < 2:
+            return ()
+        by_level: dict[Level, int] = {}
+        for above in self._chain(resource)[1:]:
+            for grant in at.get(above, ()):
+                if grant.level is not Level.RESOURCE:
+                    by_level[grant.level] = by_level.get(grant.level, 0) | grant.risk
+        return tuple(sorted(by_level.items()))
 
     def _attachable(self, project: str, at: dict[str, list[Grant]]) -> list[Grant]:
         """The grants on single service accounts that let the principal attach them in the project."""
@@ -173,46 +257,22 @@ class Assessor:
 
     # Where it leads
 
-    def _edges(self, spot: Spot, at: dict[str, list[Grant]]) -> Iterator[Edge]:
-        inherited = self._opened_above(spot.resource, at)
-        for path in spot.paths:
+    def _edges(self, resource: str, held: _Held, above: Masks) -> Iterator[Edge]:
+        inherited = {path.id for path in _opened(above, "-")} if above else set()
+        act_as = act_as_bit()
+        for path in _opened(held.masks, held.kind):
             heading = heading_of(path)
             if heading is None or path.id in inherited:
                 continue
-            enabling = tuple(grant for grant in spot.grants if grant.risk & path.mask)
-            if path.needs_act_as:
-                yield from self._attached(spot, path, enabling)
-            if heading is not Heading.ACCOUNT or not path.needs_act_as:
-                yield from self._taken(spot, path, heading, enabling)
-
-    def _opened_above(self, resource: str, at: dict[str, list[Grant]]) -> frozenset[str]:
-        """The paths already open at the next place above: the edges from there lead here too."""
-        chain = self._chain(resource)[1:]
-        by_level: dict[Level, int] = {}
-        for above in chain:
-            for grant in at.get(above, ()):
-                if grant.level is not Level.RESOURCE:
-                    by_level[grant.level] = by_level.get(grant.level, 0) | grant.risk
-        if not by_level:
-            return frozenset()
-        return frozenset(path.id for path in _opened(tuple(sorted(by_level.items())), "-"))
-
-    def _attached(self, spot: Spot, path: EscalationPath, enabling: tuple[Grant, ...]) -> Iterator[Edge]:
-        """Edges to the accounts that may be attached: all of the place, or those named one by one."""
-        act_as = act_as_bit()
-        rest = path.mask & ~act_as
-        working = tuple(grant for grant in enabling if grant.risk & rest)
-        for grant in enabling:
-            if not grant.risk & act_as:
-                continue
-            needed = tuple(dict.fromkeys((grant, *working)))
-            for target in self._targets(grant, Heading.ACCOUNT, spot.resource):
-                yield Edge(target, HOP, path, spot.resource, needed)
-
-    def _taken(self, spot: Spot, path: EscalationPath, heading: Heading, enabling: tuple[Grant, ...]) -> Iterator[Edge]:
-        for grant in enabling:
-            for target in self._targets(grant, heading, spot.resource):
-                yield Edge(target, HOP, path, spot.resource, enabling)
+            enabling = tuple(grant for grant in held.grants if grant.risk & path.mask)
+            working = tuple(grant for grant in enabling if grant.risk & path.mask & ~act_as)
+            for into, attaching in _ways(path, heading):
+                for grant in enabling:
+                    if attaching and not grant.risk & act_as:
+                        continue
+                    needed = tuple(dict.fromkeys((grant, *working))) if attaching else enabling
+                    for target in self._targets(grant, into, resource):
+                        yield Edge(target, HOP, path, resource, needed)
 
     def _targets(self, grant: Grant, heading: Heading, resource: str) -> Iterator[object]:
         """What a grant leads to at a resource. One that names resources by its condition leads only to those."""

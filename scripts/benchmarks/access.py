@@ -1,0 +1,94 @@
+"""Who can become whom, over the policies of an organization: a million member-bindings."""
+
+from __future__ import annotations
+
+import gc
+import resource
+import time
+from collections.abc import Iterator
+from datetime import UTC, datetime
+
+import msgspec
+import orjson
+
+from benchmarks.measure import Figure, in_turn, peak_megabytes
+from benchmarks.policies import generate_policies
+from bindwatch.access.grants import dangerous_bindings
+from bindwatch.access.graph import AccessGraph
+from bindwatch.inventory import Inventory, InventoryBuilder
+from bindwatch.knowledge.roles import RoleCatalogue
+from bindwatch.model.policy import Policy
+
+SMALL, LARGE = 100_000, 1_000_000
+NOW = datetime(2026, 1, 14, 14, 30, tzinfo=UTC)
+
+
+class _Asset(msgspec.Struct, rename="camel"):
+    name: str
+    asset_type: str
+    iam_policy: Policy
+    ancestors: tuple[str, ...]
+
+
+def inventory_of(lines: list[bytes]) -> Inventory:
+    """The inventory of some lines of an export, without the reader's own work."""
+    decoder = msgspec.json.Decoder(_Asset)
+    builder = InventoryBuilder()
+    for line in lines:
+        asset = decoder.decode(line)
+        builder.add_ancestors(asset.name, asset.ancestors)
+        builder.add_policy(asset.name, asset.iam_policy, asset_type=asset.asset_type)
+    return builder.build()
+
+
+def _question(inventory: Inventory) -> int:
+    return sum(len(binding.members) for _, binding, _ in dangerous_bindings(inventory, RoleCatalogue.built_in()))
+
+
+def _graph_seconds(inventory: Inventory) -> tuple[float, AccessGraph]:
+    gc.collect()
+    before = time.process_time()
+    graph = AccessGraph(inventory, RoleCatalogue.built_in(), NOW)
+    graph.risky(15)
+    return time.process_time() - before, graph
+
+
+def figures() -> Iterator[Figure]:
+    """The dangerous-permission question against parsing the same file, and the whole graph."""
+    per_member = {}
+    for size in (SMALL, LARGE):
+        lines = list(generate_policies(size))
+        inventory = inventory_of(lines)
+        seconds = in_turn(
+            {
+                "parse": lambda lines=lines: [orjson.loads(line) and None for line in lines],
+                "question": lambda inventory=inventory: _question(inventory),
+                "both": lambda lines=lines: _question(inventory_of(lines)),
+            },
+            3,
+        )
+        yield Figure(f"{size:,}: orjson.loads of the file", seconds["parse"], "s")
+        yield Figure(f"{size:,}: which bindings carry a dangerous permission", seconds["question"], "s")
+        yield Figure(f"{size:,}: rate of reading and asking, of the parse rate", seconds["parse"] / seconds["both"], "",
+                     at_least=0.8)  # fmt: skip
+        took, graph = _graph_seconds(inventory)
+        per_member[size] = took / size
+        yield Figure(f"{size:,}: the whole access graph", took, "s", at_most=60)
+        yield Figure(f"{size:,}: risky principals", len(graph.risky(40)), "")
+        before = time.process_time()
+        for one in graph.risky(70)[:200]:
+            graph.removal(one.principal.member)
+        yield Figure(f"{size:,}: what to remove, for each of 200", 5 * (time.process_time() - before), "ms")
+        del graph, inventory, lines
+        gc.collect()
+    yield Figure("growth per member-binding from 100,000 to 1,000,000", per_member[LARGE] / per_member[SMALL], "times",
+                 at_most=1.5)  # fmt: skip
+    idle = peak_megabytes("from benchmarks.access import *")
+    program = "from benchmarks.access import *\nAccessGraph(inventory_of(generate_policies({})), RoleCatalogue.built_in(), NOW)"
+    yield Figure("memory above an idle interpreter, with the graph", peak_megabytes(program.format(LARGE)) - idle, "MB")
+
+
+if __name__ == "__main__":
+    for figure in figures():
+        print(figure, flush=True)
+    print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
