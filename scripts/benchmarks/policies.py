@@ -1,4 +1,4 @@
-"""Policies of an organization that does not exist, as an asset export writes them; the same seed gives the same bytes."""
+"""Policies of an organization that does not exist, as an asset export writes them; one seed, one sequence of bytes."""
 
 from __future__ import annotations
 
@@ -13,7 +13,8 @@ _RESOURCE_MANAGER = "//cloudresourcemanager.googleapis.com/"
 # What people grant most is harmless; a small part is not.
 _COMMON = (
     "roles/viewer", "roles/logging.viewer", "roles/logging.logWriter", "roles/monitoring.viewer", "roles/browser",
-    "roles/monitoring.metricWriter", "roles/storage.objectViewer", "roles/bigquery.dataViewer", "roles/bigquery.jobUser",
+    "roles/monitoring.metricWriter", "roles/storage.objectViewer", "roles/bigquery.dataViewer",
+    "roles/bigquery.jobUser",
     "roles/cloudtrace.agent", "roles/artifactregistry.reader", "roles/compute.viewer", "roles/pubsub.publisher",
     "roles/pubsub.subscriber", "roles/container.viewer", "roles/run.invoker", "roles/cloudsql.client",
 )  # fmt: skip
