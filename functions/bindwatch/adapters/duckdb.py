@@ -1,0 +1,184 @@
+"""The embedded store: one DuckDB file (or memory), with the tables, views and questions of the BigQuery one."""
+
+import json
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import UTC, date, datetime
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Final, Self
+
+from bindwatch.adapters.questions import Value, sql_text, views_in_order
+from bindwatch.adapters.sql_store import Answer, SqlStore
+from bindwatch.adapters.tables import Column, TableSchema, table_schema
+from bindwatch.errors import BackendError, ConfigError
+from bindwatch.pipeline.ports import Row, Rows, Table
+
+_TYPES: Final = {
+    "STRING": "VARCHAR",
+    "INTEGER": "BIGINT",
+    "BOOLEAN": "BOOLEAN",
+    "TIMESTAMP": "TIMESTAMP",
+    "DATE": "DATE",
+}
+
+
+class DuckDBStore(SqlStore):
+    """Keeps everything in one file that one process at a time may open; `:memory:` keeps it for the process.
+
+    Appending the same rows again leaves the file as it was. Safe for several threads, one at a time.
+    """
+
+    def __init__(self, path: str = ":memory:") -> None:
+        import duckdb  # here: it costs a quarter of a second, and a scan without a store does not need it
+
+        self.path = path
+        self._lock = threading.Lock()
+        self._error: type[Exception] = duckdb.Error
+        if path != ":memory:" and not Path(path).parent.is_dir():
+            raise ConfigError([f"store {path}: there is no directory {Path(path).parent}"])
+        try:
+            self._connection: Any = duckdb.connect(path)
+        except duckdb.IOException as error:
+            raise BackendError(f"store {path}: {error}. Is another bindwatch working with it?") from error
+        try:
+            with self._translated("open the store"):
+                self._apply_schema()
+        except BackendError:
+            self._connection.close()
+            raise
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Let go of the file, so that another process can open it."""
+        self._connection.close()
+
+    def append(self, rows: Rows) -> None:
+        """Keep these rows, all or none; those whose key is there already are left out."""
+        with self._lock, self._translated("append"):
+            self._connection.begin()
+            try:
+                for table, batch in rows.items():
+                    if batch:
+                        self._insert(table_schema(table), batch)
+            except BaseException:
+                self._connection.rollback()
+                raise
+            self._connection.commit()
+
+    def ask(self, name: str, parameters: Mapping[str, Value]) -> list[Answer]:
+        """The answer to one file; see `SqlStore.ask`."""
+        given = {key: _native(value) for key, value in parameters.items()}
+        with self._lock, self._translated(f"ask {name}"):
+            cursor = self._connection.execute(sql_text(name, "duckdb"), given)
+            columns = [column[0] for column in cursor.description]
+            return [dict(zip(columns, map(_aware, row), strict=True)) for row in cursor.fetchall()]
+
+    def _insert(self, schema: TableSchema, batch: Sequence[Row]) -> None:
+        names = ", ".join(column.name for column in schema.columns)
+        structure = [{column.name: _json_structure(column) for column in schema.columns}]
+        same = " and ".join(f"known.{name} = new.{name}" for name in schema.key)
+        self._connection.execute(
+            f"""
+            insert into {schema.name} ({names})
+            with sent as (select unnest(from_json(cast($rows as json), $structure)) as item),
+            new as (
+                select item.* from sent
+                qualify row_number() over (partition by {_items(schema.key)}) = 1
+            )
+            select {names} from new
+            where not exists (select 1 from {schema.name} as known where {same})
+            """,  # noqa: S608 - names of our own schema files
+            {"rows": _json(batch), "structure": json.dumps(structure)},
+        )
+
+    def _apply_schema(self) -> None:
+        execute = self._connection.execute
+        execute("create table if not exists schema_versions (name varchar primary key, version bigint not null)")
+        known: dict[str, int] = dict(execute("select name, version from schema_versions").fetchall())
+        for table in Table:
+            schema = table_schema(table)
+            version = known.get(table.value)
+            if version is not None and version > schema.version:
+                raise BackendError(
+                    f"store {self.path}: table {table} has version {version}, this bindwatch knows {schema.version}; "
+                    "use the newer bindwatch that wrote it"
+                )
+            if version == schema.version:
+                continue
+            if version is None:
+                execute(f"create table {table.value} ({', '.join(map(_definition, schema.columns))})")
+            else:
+                self._migrate(schema)
+            execute("insert or replace into schema_versions values (?, ?)", [table.value, schema.version])
+        for name in views_in_order():
+            execute(f"create or replace view {name} as {sql_text(f'views/{name}', 'duckdb')}")
+
+    def _migrate(self, schema: TableSchema) -> None:
+        """Versions only ever add columns, as BigQuery's tables can."""
+        there = {row[0] for row in self._connection.execute(f"describe {schema.name}").fetchall()}
+        for column in schema.columns:
+            if column.name not in there:
+                self._connection.execute(f"alter table {schema.name} add column {column.name} {_type(column)}")
+
+    @contextmanager
+    def _translated(self, doing: str) -> Iterator[None]:
+        try:
+            yield
+        except self._error as error:
+            raise BackendError(f"store {self.path}: could not {doing}: {error}") from error
+
+
+def _definition(column: Column) -> str:
+    return f"{column.name} {_type(column)}{' not null' if column.is_required else ''}"
+
+
+def _type(column: Column) -> str:
+    if column.type == "RECORD":
+        base = f"struct({', '.join(f'{field.name} {_type(field)}' for field in column.fields)})"
+    else:
+        base = _TYPES[column.type]
+    return f"{base}[]" if column.is_repeated else base
+
+
+def _json_structure(column: Column) -> Any:
+    base: Any = (
+        {field.name: _json_structure(field) for field in column.fields}
+        if column.type == "RECORD"
+        else _TYPES[column.type]
+    )
+    return [base] if column.is_repeated else base
+
+
+def _items(key: Sequence[str]) -> str:
+    return ", ".join(f"item.{name}" for name in key)
+
+
+def _json(batch: Sequence[Row]) -> str:
+    text = json.dumps(batch, ensure_ascii=False)
+    # Neither engine keeps half a surrogate pair; text from logs may hold anything.
+    return text if text.isascii() else text.encode("utf-8", "replace").decode("utf-8")
+
+
+def _native(value: Value) -> Any:
+    match value:
+        case datetime():
+            return value.astimezone(UTC).replace(tzinfo=None)
+        case date():
+            return value
+        case tuple():
+            return list(value)
+        case _:
+            return value
+
+
+def _aware(value: Any) -> Any:
+    return value.replace(tzinfo=UTC) if isinstance(value, datetime) else value

@@ -1,0 +1,125 @@
+"""The SQL files of the package: what each asks, which parameters it takes, which views it leans on."""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from functools import cache
+from importlib.resources import files
+from typing import Final, TypeAlias
+
+from bindwatch.errors import InputError
+
+Value: TypeAlias = str | int | bool | datetime | date | tuple[str, ...]
+
+_SQL: Final = files("bindwatch") / "sql"
+_PARAMETER: Final = re.compile(r"-- @(\w+) (\w+)(?: = (.*?))?: (.+)")
+_REFERENCE: Final = re.compile(r"`\$\{dataset\}\.(\w+)`")
+_AGO: Final = re.compile(r"-(\d+)([dhm])")
+_UNITS: Final = {"d": "days", "h": "hours", "m": "minutes"}
+
+
+@dataclass(frozen=True, slots=True)
+class Parameter:
+    """A named value of a question; without a default it must be given."""
+
+    name: str
+    type: str
+    default: str | None
+    description: str
+
+    def read(self, text: str, now: datetime) -> Value:
+        """The value a text stands for; times also as `-30d`, `-6h`: that long before now. Raises InputError."""
+        try:
+            match self.type:
+                case "timestamp":
+                    return _moment(text, now)
+                case "date":
+                    return _moment(text, now).date()
+                case "integer":
+                    return int(text)
+                case "string":
+                    return text
+        except ValueError as error:
+            raise InputError(f"@{self.name}", f"expected a {self.type}, found {text!r}") from error
+        raise InputError(f"@{self.name}", f"of unknown type {self.type}")
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """One file under `sql/`: the question in its first line, and what it takes."""
+
+    name: str
+    question: str
+    notes: str
+    parameters: tuple[Parameter, ...]
+
+    def values(self, given: dict[str, str], now: datetime) -> dict[str, Value]:
+        """The parameters as typed values: those given, defaults for the rest. Raises InputError for unknown names."""
+        known = {parameter.name: parameter for parameter in self.parameters}
+        if unknown := sorted(given.keys() - known.keys()):
+            takes = ", ".join(known) or "none"
+            raise InputError(f"@{unknown[0]}", f"{self.name} takes no such parameter; it takes: {takes}")
+        values: dict[str, Value] = {}
+        for name, parameter in known.items():
+            text = given.get(name, parameter.default)
+            if text is None:
+                raise InputError(f"@{name}", f"must be given: {parameter.description}")
+            values[name] = parameter.read(text, now)
+        return values
+
+
+@cache
+def questions(folder: str = "queries") -> dict[str, Question]:
+    """The questions of one folder, by name."""
+    sources = (_SQL / folder).iterdir()
+    names = sorted(item.name.removesuffix(".sql") for item in sources if item.name.endswith(".sql"))
+    return {name: _read_question(name, sql_text(f"{folder}/{name}")) for name in names}
+
+
+@cache
+def sql_text(name: str, engine: str = "bigquery") -> str:
+    """The text of one file (`views/findings`), in the dialect of the engine."""
+    root = _SQL / "duckdb" if engine == "duckdb" else _SQL
+    return (root / f"{name}.sql").read_text(encoding="utf-8")
+
+
+@cache
+def views_in_order() -> tuple[str, ...]:
+    """The names of the views, each after those it leans on."""
+    names = {item.name.removesuffix(".sql") for item in (_SQL / "views").iterdir() if item.name.endswith(".sql")}
+    leans_on = {name: set(_REFERENCE.findall(sql_text(f"views/{name}"))) & names for name in names}
+    return tuple(_ordered(leans_on))
+
+
+def _ordered(leans_on: dict[str, set[str]]) -> Iterator[str]:
+    waiting = {name: set(others) for name, others in leans_on.items()}
+    while waiting:
+        ready = sorted(name for name, others in waiting.items() if not others & waiting.keys())
+        if not ready:
+            raise InputError("views", f"lean on each other in a circle: {', '.join(sorted(waiting))}")
+        yield from ready
+        for name in ready:
+            del waiting[name]
+
+
+def _read_question(name: str, text: str) -> Question:
+    lines = []
+    for line in text.splitlines():
+        if not line.startswith("--"):
+            break
+        lines.append(line)
+    parameters = tuple(
+        Parameter(found[1], found[2], found[3], found[4]) for line in lines if (found := _PARAMETER.fullmatch(line))
+    )
+    notes = " ".join(line[3:] for line in lines[1:] if not _PARAMETER.fullmatch(line))
+    return Question(name, lines[0][3:] if lines else "", notes, parameters)
+
+
+def _moment(text: str, now: datetime) -> datetime:
+    if text == "now":
+        return now
+    if ago := _AGO.fullmatch(text):
+        return now - timedelta(**{_UNITS[ago[2]]: int(ago[1])})
+    moment = datetime.fromisoformat(text)
+    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)

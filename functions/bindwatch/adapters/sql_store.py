@@ -1,0 +1,94 @@
+"""What both stores have in common: the questions they are asked, and what the answers become."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from datetime import UTC, date, datetime
+from typing import Any, Final
+
+from bindwatch.adapters.questions import Value, questions
+from bindwatch.errors import InputError
+from bindwatch.pipeline.ports import DueAlert, Json, Row, Rows, StandingFinding
+
+Answer = dict[str, Any]
+
+_ALERT_COLUMNS: Final = frozenset({"alert_id", "kind", "reason", "due_at", "scope", "severity_level"})
+_COUNTS: Final = ("critical", "high", "medium", "low", "info")
+
+
+class SqlStore(ABC):
+    """A FindingStore over SQL: subclasses append rows and answer the questions of `sql/` in their own dialect."""
+
+    @abstractmethod
+    def append(self, rows: Rows) -> None:
+        """Keep these rows; see `FindingStore.append`."""
+
+    @abstractmethod
+    def ask(self, name: str, parameters: Mapping[str, Value]) -> list[Answer]:
+        """The answer to one file (`queries/open_findings`); times are aware, in UTC. Raises BackendError."""
+
+    def standing(
+        self, *, rule_ids: Sequence[str], projects: Sequence[str] | None, finding_ids: Sequence[str]
+    ) -> Sequence[StandingFinding]:
+        """See `FindingStore.standing`."""
+        answer = self.ask(
+            "store/standing",
+            {
+                "rule_ids": tuple(rule_ids),
+                "projects": tuple(projects or ()),
+                "everywhere": projects is None,
+                "finding_ids": tuple(finding_ids),
+            },
+        )
+        return [StandingFinding(**row) for row in answer]
+
+    def has_finished_audit(self, scope: str) -> bool:
+        """See `FindingStore.has_finished_audit`."""
+        return bool(self.ask("store/finished_audits", {"scope": scope})[0]["audits"])
+
+    def alerts_due(self, now: datetime, *, at_most: int) -> Sequence[DueAlert]:
+        """See `FindingStore.alerts_due`."""
+        return [_due_alert(row) for row in self.ask("store/announce", {"now": now})[:at_most]]
+
+    def query(self, name: str, given: Mapping[str, str], *, now: datetime) -> list[Row]:
+        """The answer to a reporting question, parameters as text. Raises InputError for unknown names or values."""
+        found = questions().get(name)
+        if found is None:
+            raise InputError(name, "no such question; `bindwatch query` lists them")
+        return [plain(row) for row in self.ask(f"queries/{name}", found.values(dict(given), now))]
+
+
+def plain(answer: Answer) -> Row:
+    """An answer with times as text (`2026-01-31T12:00:00.000000Z`), ready for JSON."""
+    return {name: _plain(value) for name, value in answer.items()}
+
+
+def _plain(value: Any) -> Json:
+    match value:
+        case datetime():
+            return value.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
+        case date():
+            return value.isoformat()
+        case dict():
+            return {str(name): _plain(item) for name, item in value.items()}
+        case list() | tuple():
+            return [_plain(item) for item in value]
+        case str() | int() | float() | bool() | None:
+            return value
+        case _:
+            return str(value)
+
+
+def _due_alert(row: Answer) -> DueAlert:
+    is_baseline = row["kind"] == "baseline"
+    finding = {name: _plain(value) for name, value in row.items() if name not in _ALERT_COLUMNS and name not in _COUNTS}
+    return DueAlert(
+        alert_id=row["alert_id"],
+        kind=row["kind"],
+        reason=row["reason"],
+        state=row["state"],
+        due_at=row["due_at"],
+        severity_level=row["severity_level"],
+        finding={} if is_baseline else finding,
+        scope=row["scope"],
+        counts={name.upper(): row[name] for name in _COUNTS} if is_baseline else None,
+    )

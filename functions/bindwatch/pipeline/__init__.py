@@ -1,0 +1,50 @@
+"""From verdicts to the store, and from the store to subscribers. Pure of clouds; time is passed in."""
+
+from bindwatch.pipeline.announce import Announcement, announce_all, announce_due
+from bindwatch.pipeline.deliver import Delivery, deliver
+from bindwatch.pipeline.ports import (
+    AlertMessage,
+    AlertPublisher,
+    DeadLetters,
+    DueAlert,
+    FindingStore,
+    Json,
+    Published,
+    Row,
+    Rows,
+    StandingFinding,
+    Table,
+)
+from bindwatch.pipeline.reconcile import (
+    AuditRun,
+    Reconciliation,
+    Unresolved,
+    begin_audit,
+    finish_audit,
+    reconcile,
+)
+
+__all__ = [
+    "AlertMessage",
+    "AlertPublisher",
+    "Announcement",
+    "AuditRun",
+    "DeadLetters",
+    "Delivery",
+    "DueAlert",
+    "FindingStore",
+    "Json",
+    "Published",
+    "Reconciliation",
+    "Row",
+    "Rows",
+    "StandingFinding",
+    "Table",
+    "Unresolved",
+    "announce_all",
+    "announce_due",
+    "begin_audit",
+    "deliver",
+    "finish_audit",
+    "reconcile",
+]

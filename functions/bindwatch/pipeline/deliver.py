@@ -1,0 +1,47 @@
+"""What the rules said of log entries, into the store: one activity row each, and an event for every finding."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from bindwatch.engine import Verdict
+from bindwatch.model.log_entry import LogEntry
+from bindwatch.pipeline.ports import FindingStore, Row, Table
+from bindwatch.pipeline.rows import Recording, activity_row, failure_row, finding_event
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """One judged entry, and when it reached us."""
+
+    entry: LogEntry
+    verdict: Verdict
+    received_at: datetime
+
+
+def deliver(deliveries: Iterable[Delivery], store: FindingStore, *, run_id: str = "") -> None:
+    """Keep what was judged; durable when it returns.
+
+    Appends only and reads nothing. Delivering an entry again changes nothing: its rows have the same keys. Raises
+    BackendError where the store did not take it, and then it is to be delivered again. Announces nothing: see
+    `announce_due`.
+    """
+    activity: list[Row] = []
+    events: list[Row] = []
+    failures: list[Row] = []
+    for delivery in deliveries:
+        verdict, received_at = delivery.verdict, delivery.received_at
+        activity.append(activity_row(delivery.entry, received_at=received_at, findings=len(verdict.findings)))
+        if verdict:
+            recording = Recording(recorded_at=received_at, run_id=run_id)
+            events += [finding_event(finding, recording) for finding in verdict.findings]
+            failures += [failure_row(failure, recorded_at=received_at) for failure in verdict.failures]
+    rows: dict[Table, Sequence[Row]] = {}
+    if events:
+        rows[Table.FINDING_EVENTS] = events
+    if failures:
+        rows[Table.RUNS] = failures
+    if activity:
+        rows[Table.ACTIVITY] = activity
+    if rows:
+        store.append(rows)

@@ -1,0 +1,94 @@
+-- How does each finding stand now?
+-- One row per finding: its latest sighting, the worst severity of its current opening, its state, and how many
+-- distinct sources showed it.
+with latest_sighting as (
+    select
+        finding_id,
+        rule_id,
+        confidence,
+        category,
+        title,
+        explanation,
+        resource_name,
+        project,
+        principal,
+        subject,
+        evidence,
+        notes,
+        cause,
+        ruled_out,
+        remediation,
+        techniques,
+        score
+    from `${dataset}.sightings`
+    where change = 'OPEN'
+    qualify row_number() over (partition by finding_id order by observed_at desc, event_key desc) = 1
+),
+
+latest_change as (
+    select
+        finding_id,
+        change as state,
+        observed_at as state_since,
+        actor,
+        reason,
+        event_key
+    from `${dataset}.sightings`
+    qualify row_number() over (
+        partition by finding_id
+        order by observed_at desc, case when change = 'OPEN' then 0 else 1 end, event_key desc
+    ) = 1
+),
+
+totals as (
+    select
+        finding_id,
+        min(observed_at) as first_seen,
+        max(observed_at) as last_seen,
+        count(distinct source_key) as sources
+    from `${dataset}.sightings`
+    where change = 'OPEN'
+    group by finding_id
+)
+
+select
+    latest_sighting.finding_id,
+    latest_sighting.rule_id,
+    case current_opening.severity_level
+        when 4 then 'CRITICAL' when 3 then 'HIGH' when 2 then 'MEDIUM' when 1 then 'LOW' else 'INFO'
+    end as severity,
+    current_opening.severity_level,
+    latest_sighting.confidence,
+    latest_sighting.category,
+    latest_change.state,
+    latest_sighting.title,
+    latest_sighting.explanation,
+    latest_sighting.resource_name,
+    latest_sighting.project,
+    latest_sighting.principal,
+    latest_sighting.subject,
+    latest_sighting.evidence,
+    latest_sighting.notes,
+    latest_sighting.cause,
+    latest_sighting.ruled_out,
+    latest_sighting.remediation,
+    latest_sighting.techniques,
+    latest_sighting.score,
+    totals.first_seen,
+    totals.last_seen,
+    totals.sources as `count`,
+    current_opening.opened_at,
+    current_opening.opening - 1 as reopened,
+    current_opening.baseline,
+    current_opening.seen_by_audit,
+    case when latest_change.state = 'OPEN' then current_opening.opened_at else latest_change.state_since end as state_since,
+    case when latest_change.state = 'OPEN' then '' else latest_change.actor end as state_by,
+    case when latest_change.state = 'OPEN' then '' else latest_change.reason end as state_reason,
+    latest_change.event_key as state_event_key
+from latest_sighting
+inner join latest_change on latest_sighting.finding_id = latest_change.finding_id
+inner join totals on latest_sighting.finding_id = totals.finding_id
+inner join `${dataset}.episodes` as current_opening
+    on
+        latest_sighting.finding_id = current_opening.finding_id
+        and current_opening.opening_from_last = 1
