@@ -6,6 +6,7 @@ rest when a rule asks. Field facts are from observed entries; where documents an
 """
 
 import ipaddress
+import json
 import re
 from collections.abc import Mapping
 from datetime import datetime
@@ -805,4 +806,13 @@ def _code(value: object) -> int:
 
 
 def _raw(value: object) -> msgspec.Raw:
-    return _RAW_NULL if value is None else msgspec.Raw(msgspec.json.encode(value))
+    if value is None:
+        return _RAW_NULL
+    try:
+        return msgspec.Raw(msgspec.json.encode(value))
+    except (UnicodeEncodeError, OverflowError, RecursionError, TypeError):
+        pass
+    try:  # half a surrogate pair, or a number beyond 64 bits: the rest is worth keeping
+        return msgspec.Raw(json.dumps(value, ensure_ascii=False).encode("utf-8", "replace"))
+    except (TypeError, ValueError, RecursionError):
+        return _RAW_NULL
