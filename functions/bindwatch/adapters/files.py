@@ -9,7 +9,7 @@ import io
 import json
 import sys
 import zlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any, Final, cast
@@ -17,7 +17,8 @@ from typing import IO, Any, Final, cast
 import msgspec
 
 _GZIP: Final = b"\x1f\x8b"
-_LINE_MOST: Final = 64 << 20
+_BOM: Final = b"\xef\xbb\xbf"
+_BATCH: Final = 1 << 20
 _SKIPPED_DIRECTORIES: Final = frozenset({".git", "__pycache__", "node_modules", ".terraform"})
 
 
@@ -53,6 +54,15 @@ class Item:
 
 
 @dataclass(frozen=True, slots=True)
+class Lines:
+    """Some lines of NDJSON, as they stand in the file (blank and comment lines too), and the number of the first."""
+
+    file: str
+    first_line: int
+    lines: list[bytes]
+
+
+@dataclass(frozen=True, slots=True)
 class Input:
     """One file to read (or stdin, as `-`), and the path below which the user named it."""
 
@@ -85,13 +95,22 @@ def find_inputs(paths: Sequence[str]) -> Iterator[Input | Problem]:
             yield Problem(text, 0, "", "no such file or directory")
 
 
-def read_items(source: Input) -> Iterator[Item | Problem | Skipped]:
-    """The JSON values of one file, in their order, in bounded memory for NDJSON."""
+def read_parts(source: Input, *, whole: bool = False) -> Iterator[Lines | Item | Problem | Skipped]:
+    """The JSON values of one file, in their order; NDJSON in batches of lines and bounded memory.
+
+    An array is given element by element, or as one value where `whole` is asked for.
+    """
     try:
         with _open(source.path) as stream:
-            yield from _items(stream, source.path)
+            yield from _parts(stream, source.path, whole=whole)
     except (OSError, EOFError, zlib.error) as error:
         yield Problem(source.path, 0, "", f"cannot be read: {error}")
+
+
+def is_blank(line: bytes) -> bool:
+    """Whether a line of NDJSON holds nothing to read: blank, or a comment."""
+    text = line.strip()
+    return not text or text.startswith((b"#", b"//"))
 
 
 def peek(source: Input) -> bytes:
@@ -112,39 +131,26 @@ def _open(path: str) -> IO[bytes]:
     return stream
 
 
-def _items(stream: IO[bytes], name: str) -> Iterator[Item | Problem | Skipped]:
+def _parts(stream: IO[bytes], name: str, *, whole: bool) -> Iterator[Lines | Item | Problem | Skipped]:
     """NDJSON where the first line is a whole value; else the file is one document, an array, or several in a row."""
     head: list[bytes] = []
-    number = 0
     for line in stream:
-        number += 1
-        head.append(line)
-        text = line.lstrip(b"\xef\xbb\xbf").strip() if number == 1 else line.strip()
-        if not text or _is_comment(text):
-            continue
-        if text.startswith(b"{") and _is_whole(text):
-            yield Item(name, number, text)
-            yield from _lines(stream, name, number)
+        text = line.removeprefix(_BOM).strip() if not head else line.strip()
+        if not is_blank(text):
+            if text.startswith(b"{") and _is_whole(text):
+                yield Lines(name, len(head) + 1, [text])
+                yield from _lines(stream, name, len(head) + 2)
+            else:
+                yield from _document(b"".join([*head, line]) + stream.read(), name, whole=whole)
             return
-        break
-    else:
-        return
-    yield from _document(b"".join(head) + stream.read(), name)
+        head.append(line)
+    yield Skipped(name, "empty")
 
 
-def _lines(stream: IO[bytes], name: str, number: int) -> Iterator[Item | Problem | Skipped]:
-    for line in stream:
-        number += 1
-        if len(line) > _LINE_MOST:
-            yield Problem(name, number, "", f"line of {len(line)} bytes is over the limit of {_LINE_MOST}")
-            continue
-        text = line.strip()
-        if text and not _is_comment(text):
-            yield Item(name, number, text)
-
-
-def _is_comment(text: bytes) -> bool:
-    return text.startswith((b"#", b"//"))
+def _lines(stream: IO[bytes], name: str, first: int) -> Iterator[Lines]:
+    while lines := stream.readlines(_BATCH):
+        yield Lines(name, first, lines)
+        first += len(lines)
 
 
 def _is_whole(text: bytes) -> bool:
@@ -155,25 +161,24 @@ def _is_whole(text: bytes) -> bool:
     return True
 
 
-def _document(data: bytes, name: str) -> Iterator[Item | Problem | Skipped]:
-    data = data.removeprefix(b"\xef\xbb\xbf")
+def _document(data: bytes, name: str, *, whole: bool) -> Iterator[Item | Problem | Skipped]:
+    data = data.removeprefix(_BOM)
     start = data.lstrip()[:1]
     if start not in (b"[", b"{"):
         yield from _other(data, name)
         return
     try:
-        if start == b"[":
-            line = 1
-            at = 0
-            for raw in msgspec.json.decode(data, type=list[msgspec.Raw]):
-                text = bytes(raw)
-                found = data.find(text, at)
-                line += data.count(b"\n", at, found)
-                at = found
-                yield Item(name, line, text)
-        else:
+        if start == b"{" or whole:
             msgspec.json.decode(data, type=msgspec.Raw)
             yield Item(name, 1, data)
+            return
+        line, at = 1, 0
+        for raw in msgspec.json.decode(data, type=list[msgspec.Raw]):
+            text = bytes(raw)
+            found = data.find(text, at)
+            line += data.count(b"\n", at, found)
+            at = found
+            yield Item(name, line, text)
     except (msgspec.DecodeError, RecursionError):
         yield from _concatenated(data, name)
 
@@ -219,9 +224,6 @@ def _resume(text: str, at: int, line: int) -> tuple[int, int]:
 
 
 def _other(data: bytes, name: str) -> Iterator[Item | Problem | Skipped]:
-    if not data.strip():
-        yield Skipped(name, "empty")
-        return
     if name.endswith((".yaml", ".yml")):
         yield from _yaml(data, name)
     elif name.endswith((".json", ".ndjson", ".jsonl", ".log")):
@@ -251,12 +253,3 @@ def decode_item(item: Item) -> Any:
         return msgspec.json.decode(item.text)
     except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
         raise ValueError(f"not JSON: {error}") from error
-
-
-def read_all(paths: Iterable[str]) -> Iterator[Item | Problem | Skipped]:
-    """Every value of every file below the paths."""
-    for source in find_inputs(list(paths)):
-        if isinstance(source, Problem):
-            yield source
-        else:
-            yield from read_items(source)

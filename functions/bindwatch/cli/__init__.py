@@ -15,6 +15,7 @@ from bindwatch.errors import BindwatchError
 
 # name of the command → the module that holds it as `command`, and its line in the overview
 _COMMANDS: Final = {
+    "scan": ("scan", "Findings of logs and inventories, any mix."),
     "rules": ("rules", "The rules, or the page of one."),
 }
 

@@ -1,0 +1,198 @@
+"""What a command was given to read: inventories first, since judging entries leans on them, then the log entries."""
+
+import base64
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+import msgspec
+
+from bindwatch.adapters.files import (
+    Input,
+    Item,
+    Lines,
+    Problem,
+    Skipped,
+    decode_item,
+    find_inputs,
+    is_blank,
+    peek,
+    read_parts,
+)
+from bindwatch.errors import InputError
+from bindwatch.inventory import (
+    DocumentKind,
+    Inventory,
+    InventoryBuilder,
+    Origin,
+    classify,
+    hint_from_path,
+    read_inventory_document,
+    take_policy_lines,
+)
+
+_WRAPPERS: Final = ("log", "logEntry", "log_entry", "entry", "event", "_source", "jsonPayload")
+Told = Callable[[str, int], None]
+
+
+def _silent(what: str, count: int) -> None:
+    """Progress that nobody wants to see."""
+
+
+@dataclass
+class Reading:
+    """What was read and what could not be: the summary, said as loudly as the findings."""
+
+    files: int = 0
+    entries: int = 0
+    inventory_items: int = 0
+    not_judged: Counter[str] = field(default_factory=Counter)
+    problems: list[Problem] = field(default_factory=list)
+    skipped: list[Skipped] = field(default_factory=list)
+
+
+class InputReader:
+    """Reads files, directories and stdin, any mix, told apart by content.
+
+    `inventory()` reads everything that is not plainly a log; `log_lines()` then gives the text of the log entries,
+    each to be judged or handed back with `refuse`. What turns out to be an inventory item on the way is taken in.
+    """
+
+    def __init__(self, paths: tuple[str, ...], told: Told = _silent) -> None:
+        self.reading = Reading()
+        self.other_entries: list[dict[str, Any]] = []
+        self._builder = InventoryBuilder()
+        self._told = told
+        self._logs: list[Input] = []
+        self._late: list[Item] = []
+        for source in find_inputs(paths):
+            if isinstance(source, Problem):
+                self.reading.problems.append(source)
+            elif source.path == "-" or _is_log(peek(source)):
+                self._logs.append(source)
+            else:
+                self._read_inventory(source)
+
+    def inventory(self) -> Inventory | None:
+        """What the inventory files (and inventory items met in logs so far) amount to; None where there are none."""
+        return self._builder.build() if self.reading.inventory_items else None
+
+    def log_lines(self) -> Iterator[Item | Lines]:
+        """The log entries as text, file by file; count them in `reading.entries`."""
+        for source in self._logs:
+            self.reading.files += 1
+            for part in read_parts(source):
+                if isinstance(part, Problem | Skipped):
+                    self._note(part)
+                else:
+                    yield part
+                    self._told(source.path, self.reading.entries)
+        while self._late:
+            yield self._late.pop(0)
+
+    def refuse(self, file: str, line: int, text: bytes, error: InputError) -> None:
+        """Take back what is no audit log entry: a blank line, an inventory item, another entry, or damage."""
+        if is_blank(text):
+            return
+        item = Item(file, line, text)
+        try:
+            value: Any = decode_item(item)
+        except ValueError as damage:
+            self.reading.problems.append(Problem(file, line, "", str(damage)))
+            return
+        if isinstance(value, dict) and isinstance(value.get("entries"), list):  # what entries.list answers
+            self._late += _items_of(value["entries"], item)
+        elif isinstance(value, list):
+            for inner in value:
+                self._take(inner, item, error)
+        elif (inner := _unwrapped(value)) is not None:
+            self._late += _items_of([inner], item)
+        else:
+            self._take(value, item, error)
+
+    def _take(self, value: Any, item: Item, error: InputError) -> None:
+        if isinstance(value, dict) and ("jsonPayload" in value or "textPayload" in value):
+            self.other_entries.append(value)
+            self.reading.not_judged["log entries that are not audit logs"] += 1
+        elif not self._take_inventory(value, item.file, item.line):
+            if classify(value) is DocumentKind.LOG_ENTRY:
+                self.reading.problems.append(Problem(item.file, item.line, error.field, error.problem))
+            else:
+                self.reading.not_judged["JSON values of no kind we know"] += 1
+
+    def _note(self, part: Problem | Skipped) -> None:
+        if isinstance(part, Problem):
+            self.reading.problems.append(part)
+        else:
+            self.reading.skipped.append(part)
+
+    def _read_inventory(self, source: Input) -> None:
+        self.reading.files += 1
+        for part in read_parts(source, whole=True):
+            match part:
+                case Lines():
+                    chunk = b"".join(line if line.endswith(b"\n") else line + b"\n" for line in part.lines)
+                    rest = take_policy_lines(chunk, self._builder, first_line=part.first_line)
+                    self.reading.inventory_items += len(part.lines) - len(rest)
+                    for number, line in rest:
+                        if not is_blank(line):
+                            self._read_item(Item(part.file, number, line), source)
+                case Item():
+                    self._read_item(part, source)
+                case _:
+                    self._note(part)
+            self._told(source.path, self.reading.inventory_items)
+
+    def _read_item(self, item: Item, source: Input) -> None:
+        try:
+            value: Any = decode_item(item)
+        except ValueError as damage:
+            self.reading.problems.append(Problem(item.file, item.line, "", str(damage)))
+            return
+        if self._take_inventory(value, item.file, item.line, source):
+            return
+        if (inner := _unwrapped(value)) is not None:
+            self._late += _items_of([inner], item)
+            return
+        kind = classify(value)
+        if kind is DocumentKind.LOG_ENTRY:
+            entries = value.get("entries") if isinstance(value, dict) else value
+            self._late += _items_of(entries, item) if isinstance(entries, list) else [item]
+        elif kind is DocumentKind.TERRAFORM_PLAN:
+            self.reading.skipped.append(Skipped(item.file, "a Terraform plan: see bindwatch what-if"))
+        else:
+            self.reading.not_judged["JSON values of no kind we know"] += 1
+
+    def _take_inventory(self, value: Any, file: str, line: int, source: Input | None = None) -> bool:
+        hint = hint_from_path(source.relative) if source else None
+        taken = read_inventory_document(value, self._builder, origin=Origin(file, line), hint=hint)
+        if taken:
+            self.reading.inventory_items += len(value) if isinstance(value, list) else 1
+        return taken
+
+
+def _is_log(head: bytes) -> bool:
+    return b'"protoPayload"' in head or b'"logName"' in head or b'"insertId"' in head
+
+
+def _items_of(values: list[Any], item: Item) -> list[Item]:
+    return [Item(item.file, item.line, msgspec.json.encode(value)) for value in values]
+
+
+def _unwrapped(value: Any) -> dict[str, Any] | None:
+    """The audit log entry inside what other systems store it in: a Pub/Sub message, a search hit, an event."""
+    if not isinstance(value, dict) or "protoPayload" in value:
+        return None
+    message = value.get("message")
+    if isinstance(message, dict) and isinstance(data := message.get("data"), str):
+        try:
+            inner = msgspec.json.decode(base64.b64decode(data))
+        except (ValueError, msgspec.DecodeError, RecursionError):
+            return None
+        return inner if isinstance(inner, dict) and "protoPayload" in inner else None
+    for name in _WRAPPERS:
+        inner = value.get(name)
+        if isinstance(inner, dict) and "protoPayload" in inner:
+            return inner
+    return None

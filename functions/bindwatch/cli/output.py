@@ -1,0 +1,172 @@
+"""How findings are written: text for a person, JSON and NDJSON for a program."""
+
+import json
+import sys
+from collections import Counter
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, Final
+
+from bindwatch.cli.terminal import Paint, printable, wrapped
+from bindwatch.model import resource
+from bindwatch.model.finding import AssetRef, Finding, LogRef, Severity
+from bindwatch.model.record import finding_record
+from bindwatch.tally import Standing
+
+if TYPE_CHECKING:
+    from bindwatch.cli.scan import Outcome
+
+FORMATS: Final = ("text", "json", "ndjson")
+_MOST_PROBLEMS: Final = 20
+_MOST_KINDS: Final = 5
+
+
+def write(form: str, standing: Sequence[Standing], outcome: "Outcome", *, color: bool, quiet: bool) -> None:
+    """Findings to stdout in the format asked for; the summary to stderr (in JSON it is part of the document)."""
+    match form:
+        case "json":
+            document = {"findings": [standing_record(row) for row in standing], "summary": summary_record(outcome)}
+            json.dump(document, sys.stdout, indent=2, ensure_ascii=True)
+            sys.stdout.write("\n")
+        case "ndjson":
+            for row in standing:
+                sys.stdout.write(json.dumps(standing_record(row), ensure_ascii=True) + "\n")
+        case _:
+            _write_text(standing, Paint(color=color))
+    sys.stdout.flush()
+    if not quiet:
+        sys.stderr.write(summary_text(standing, outcome))
+
+
+def standing_record(row: Standing) -> dict[str, Any]:
+    """A finding as it stands, as plain fields."""
+    return finding_record(row.finding) | {
+        "first_seen": row.first_seen,
+        "last_seen": row.last_seen,
+        "count": row.count,
+    }
+
+
+def summary_record(outcome: "Outcome") -> dict[str, Any]:
+    """What was read, judged and left out, as plain fields."""
+    reading = outcome.reading
+    return {
+        "complete": outcome.is_complete,
+        "files": reading.files,
+        "entries": reading.entries,
+        "inventory_items": reading.inventory_items,
+        "not_judged": dict(reading.not_judged),
+        "skipped": [{"file": item.file, "reason": item.reason} for item in reading.skipped],
+        "problems": [
+            {"file": item.file, "line": item.line, "field": item.field, "problem": item.problem}
+            for item in reading.problems
+        ],
+        "rule_failures": [
+            {"rule_id": failure.rule_id, "source": failure.source_key, "error": failure.error}
+            for failure in outcome.failures
+        ],
+        "not_checked": [
+            {"rule_id": item.rule_id, "missing": [str(coverage) for coverage in item.missing]}
+            for item in outcome.not_checked
+        ],
+    }
+
+
+def _write_text(standing: Sequence[Standing], paint: Paint) -> None:
+    severity: Severity | None = None
+    lines: list[str] = []
+    counts = Counter(row.finding.severity for row in standing)
+    for row in standing:
+        if row.finding.severity is not severity:
+            severity = row.finding.severity
+            lines.append(paint.severity(severity, f" {severity.name} ") + paint.faint(f" {counts[severity]}"))
+            lines.append("")
+        lines += finding_lines(row, paint)
+        lines.append("")
+    if lines:
+        sys.stdout.write("\n".join(lines) + "\n")
+
+
+def finding_lines(row: Standing, paint: Paint) -> list[str]:
+    """One finding as a person reads it: what, on what, who, why, and the fix to paste."""
+    finding = row.finding
+    lines = [f"{paint.severity(finding.severity, '●')} {paint.strong(printable(finding.title))}"]
+    lines.append(_field("on", printable(_resource_words(finding))))
+    if finding.principal:
+        lines.append(_field("who", printable(finding.principal)))
+    lines.append(_field("when", _when(row)))
+    if finding.score is not None:
+        lines.append(_field("score", str(finding.score)))
+    if finding.cause:
+        lines.append(_field("cause", printable(finding.cause)))
+    if finding.explanation:
+        lines.append(_field("why", wrapped(finding.explanation, " " * 10).lstrip()))
+    lines += [_field("note", wrapped(note, " " * 10).lstrip()) for note in finding.notes]
+    if finding.remediation:
+        fix = finding.remediation
+        lines.append(_field("fix", wrapped(fix.summary, " " * 10).lstrip()))
+        lines += [f"            {printable(command)}" for command in fix.commands]
+        if fix.risk_of_fix:
+            lines.append(_field("risk", wrapped(fix.risk_of_fix, " " * 10).lstrip()))
+        if fix.undo:
+            lines.append(_field("undo", printable(fix.undo[0])))
+            lines += [f"            {printable(command)}" for command in fix.undo[1:]]
+    lines.append(paint.faint(_field("rule", f"{finding.rule_id}  {finding.category.value}  {finding.finding_id}")))
+    lines += [paint.faint(_field("see", printable(_source_words(source)))) for source in finding.evidence[:1]]
+    return lines
+
+
+def _field(name: str, value: str) -> str:
+    return f"  {name:<7} {value}"
+
+
+def _resource_words(finding: Finding) -> str:
+    words = resource.display(finding.resource_name)
+    return f"{words} (project {finding.project})" if finding.project and finding.project not in words else words
+
+
+def _when(row: Standing) -> str:
+    if row.count > 1 and row.first_seen != row.last_seen:
+        return f"{row.first_seen} to {row.last_seen}, {row.count} times"
+    return row.last_seen
+
+
+def _source_words(source: LogRef | AssetRef) -> str:
+    return source.url if isinstance(source, LogRef) else source.asset
+
+
+def summary_text(standing: Sequence[Standing], outcome: "Outcome") -> str:
+    """The summary for a person: what was found, what was read, and what could not be looked at."""
+    reading = outcome.reading
+    counts = Counter(row.finding.severity for row in standing)
+    found = ", ".join(f"{counts[level]} {level.name}" for level in sorted(Severity, reverse=True) if counts[level])
+    lines = [
+        f"{len(standing)} findings" + (f": {found}" if found else ""),
+        (
+            f"read {reading.files} files: {reading.entries:,} audit log entries, "
+            f"{reading.inventory_items:,} inventory items"
+        ),
+    ]
+    if reading.not_judged:
+        lines.append(f"not judged: {sum(reading.not_judged.values()):,} items of kinds that say nothing of identity:")
+        common = reading.not_judged.most_common(_MOST_KINDS)
+        lines += [f"  {count:,} {printable(what)}" for what, count in common]
+        if len(reading.not_judged) > _MOST_KINDS:
+            lines.append(f"  and {len(reading.not_judged) - _MOST_KINDS} more kinds (--format json lists all)")
+    lines += [
+        f"skipped: {printable(item.file)} ({printable(item.reason)})" for item in reading.skipped[:_MOST_PROBLEMS]
+    ]
+    if outcome.not_checked:
+        lines.append(f"could not look: {len(outcome.not_checked)} rules lack an input")
+        lines += [f"  {item.rule_id}: {'; '.join(map(str, item.missing))}" for item in outcome.not_checked]
+    if reading.problems:
+        lines.append(f"could not be read: {len(reading.problems)}")
+        lines += [f"  {printable(str(problem))}" for problem in reading.problems[:_MOST_PROBLEMS]]
+        if len(reading.problems) > _MOST_PROBLEMS:
+            lines.append(f"  and {len(reading.problems) - _MOST_PROBLEMS} more (--format json lists all)")
+    if outcome.failures:
+        lines.append(f"rules that failed: {len(outcome.failures)}. What they look for was not looked for:")
+        lines += [
+            f"  {item.rule_id} on {printable(item.source_key)}: {printable(item.error)}"
+            for item in outcome.failures[:20]
+        ]
+    return "\n".join(lines) + "\n"

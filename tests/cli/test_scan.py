@@ -1,0 +1,156 @@
+"""Scanning as a user does: a process, files on disk, what it prints and how it exits."""
+
+import base64
+import gzip
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+
+
+def bindwatch(*args: str | Path, stdin: bytes = b"") -> subprocess.CompletedProcess[bytes]:
+    command = [sys.executable, "-m", "bindwatch", *map(str, args)]
+    return subprocess.run(command, input=stdin, capture_output=True, cwd=ROOT / "functions", check=False, timeout=60)
+
+
+def scan(*args: str | Path, stdin: bytes = b"") -> dict[str, Any]:
+    done = bindwatch("scan", "--format", "json", *args, stdin=stdin)
+    assert done.returncode in (0, 1, 2), done.stderr.decode()
+    result: dict[str, Any] = json.loads(done.stdout)
+    return result
+
+
+CLUSTER = {
+    "name": "//container.googleapis.com/projects/acme-prod/locations/europe-west1/clusters/shop",
+    "assetType": "container.googleapis.com/Cluster",
+    "resource": {"data": {"name": "shop", "location": "europe-west1", "nodePools": []}},
+    "ancestors": ["projects/123"],
+}
+KEY = {
+    "name": "projects/acme-prod/serviceAccounts/ci@acme-prod.iam.gserviceaccount.com/keys/abc123",
+    "keyType": "USER_MANAGED",
+    "keyOrigin": "GOOGLE_PROVIDED",
+    "keyAlgorithm": "KEY_ALG_RSA_2048",
+    "validAfterTime": "2020-01-01T00:00:00Z",
+    "validBeforeTime": "9999-12-31T23:59:59Z",
+}
+ENTRY = {
+    "logName": "projects/acme-prod/logs/cloudaudit.googleapis.com%2Fdata_access",
+    "insertId": "a",
+    "timestamp": "2026-11-01T10:00:00Z",
+    "protoPayload": {"serviceName": "x.googleapis.com", "methodName": "Do"},
+}
+
+
+def write(path: Path, data: bytes) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(data)
+    return path
+
+
+def line(value: object) -> bytes:
+    return json.dumps(value).encode() + b"\n"
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        line(CLUSTER),
+        b"// exported\n\n" + line(CLUSTER),
+        b"\xef\xbb\xbf" + line(CLUSTER),
+        json.dumps([CLUSTER], indent=2).encode(),
+        json.dumps(CLUSTER, indent=2).encode(),
+        json.dumps(CLUSTER, indent=2).encode() * 2,
+        gzip.compress(line(CLUSTER), mtime=0),
+    ],
+    ids=["ndjson", "comments", "bom", "array", "document", "documents", "gzip"],
+)
+def test_an_inventory_is_read_in_every_packing(tmp_path: Path, data: bytes) -> None:
+    result = scan(write(tmp_path / "x.json", data))
+    assert [finding["rule_id"] for finding in result["findings"]] == ["cluster-without-workload-identity"]
+    assert result["summary"]["complete"]
+
+
+def test_stdin_and_directories_and_any_mix(tmp_path: Path) -> None:
+    write(tmp_path / "a" / "assets.ndjson", line(CLUSTER) + line(ENTRY))
+    write(tmp_path / "b" / "entries.json", json.dumps([ENTRY, ENTRY]).encode())
+    write(tmp_path / "b" / "notes.txt", b"hello")
+    result = scan(tmp_path, "-", stdin=line(ENTRY))
+    assert result["summary"]["entries"] == 4
+    assert result["summary"]["inventory_items"] == 1
+    assert [item["reason"] for item in result["summary"]["skipped"]] == ["neither JSON nor NDJSON"]
+
+
+def test_entries_are_found_inside_what_others_store_them_in(tmp_path: Path) -> None:
+    message = {"message": {"data": base64.b64encode(json.dumps(ENTRY).encode()).decode()}, "subscription": "s"}
+    data = line({"entries": [ENTRY, ENTRY]}) + line({"_source": ENTRY}) + line(message)
+    assert scan(write(tmp_path / "x.json", data))["summary"]["entries"] == 4
+
+
+def test_damage_is_named_with_its_line_and_costs_no_neighbour(tmp_path: Path) -> None:
+    file = write(tmp_path / "x.ndjson", line(ENTRY) + b'{"protoPayload": {"methodName"\n' + b"\n" + line(ENTRY))
+    result = scan(file)
+    assert result["summary"]["entries"] == 2
+    assert [(problem["file"], problem["line"]) for problem in result["summary"]["problems"]] == [(str(file), 2)]
+    assert bindwatch("scan", file).returncode == 2
+
+
+def test_the_exit_code_says_found_or_not_or_not_done(tmp_path: Path) -> None:
+    found, quiet = write(tmp_path / "a.json", line(CLUSTER)), write(tmp_path / "b.json", line(ENTRY))
+    assert bindwatch("scan", found).returncode == 1
+    assert bindwatch("scan", found, "--fail-on", "critical").returncode == 0
+    assert bindwatch("scan", quiet).returncode == 0
+    assert bindwatch("scan", tmp_path / "nothing").returncode == 2
+    assert bindwatch("scan").returncode == 2
+
+
+def test_scanning_twice_prints_the_same(tmp_path: Path) -> None:
+    file = write(tmp_path / "x.json", line(CLUSTER) + line(KEY) + line(ENTRY))
+    runs = [bindwatch("scan", file, "--format", "json", "--as-of", "2026-11-01").stdout for _ in range(2)]
+    assert runs[0] == runs[1]
+
+
+def test_text_puts_the_worst_first_with_the_fix_under_each(tmp_path: Path) -> None:
+    file = write(tmp_path / "x.json", line(CLUSTER) + line(KEY))
+    text = bindwatch("scan", file, "--as-of", "2026-11-01").stdout.decode()
+    assert text.index("HIGH") < text.index("MEDIUM")
+    assert "gcloud container clusters update shop --location=europe-west1 --project=acme-prod" in text
+    assert "--workload-pool=acme-prod.svc.id.goog" in text
+
+
+def test_ndjson_is_one_finding_a_line(tmp_path: Path) -> None:
+    file = write(tmp_path / "x.json", line(CLUSTER) + line(KEY))
+    lines = bindwatch("scan", file, "--format", "ndjson").stdout.splitlines()
+    assert {json.loads(text)["rule_id"] for text in lines} >= {"cluster-without-workload-identity", "user-managed-key"}
+
+
+def test_hostile_names_reach_no_terminal_alive(tmp_path: Path) -> None:
+    hostile = json.loads(json.dumps(CLUSTER).replace("shop", "sh\\u001b[2Jop\\u202e"))
+    done = bindwatch("scan", write(tmp_path / "x.json", line(hostile)))
+    assert b"\x1b" not in done.stdout + done.stderr
+    assert "\u202e" not in done.stdout.decode()
+
+
+def test_a_typo_gets_a_suggestion() -> None:
+    assert b"scan" in bindwatch("scam").stderr
+    assert b"user-managed-key" in bindwatch("rules", "user-manged-key").stderr
+
+
+def test_a_file_is_judged_without_the_libraries_it_does_not_need(tmp_path: Path) -> None:
+    file = write(tmp_path / "x.json", line(ENTRY))
+    code = (
+        "import sys\nsys.argv=['bindwatch','scan','-q',sys.argv[1]]\nfrom bindwatch.cli import main\n"
+        "try: main()\nexcept SystemExit: pass\n"
+        "names = ('google.cloud.', 'google.api_core', 'google.auth', 'google.protobuf', 'duckdb', 'kubernetes', 'grpc',"
+        " 'rich', 'yaml')\n"
+        "print([m for m in sys.modules if m.startswith(names)])"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, str(file)], capture_output=True, cwd=ROOT / "functions", check=True, timeout=60
+    )
+    assert done.stdout.split(b"\n")[-2] == b"[]"
