@@ -323,6 +323,12 @@ class InventoryBuilder:
                     for content, projects in self._exported.items()
                 },
                 exported_parts={content: frozenset(parts) for content, parts in self._exported_parts.items()},
+                present=frozenset(
+                    (
+                        *(PART_OF[kind] for kind, items in entities.items() if items and kind in PART_OF),
+                        *((Part.POLICIES,) if policies else ()),
+                    )
+                ),
             ),
             problems=tuple(self.problems),
             skipped=dict(self.skipped),

@@ -34,9 +34,13 @@ class Contents:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Marks:
-    """What a builder saw and could not read, by part and scope; exports by content type."""
+    """What a builder saw and could not read, by part and scope; exports by content type.
+
+    `present` are the parts of which there is anything at all, be it one described alone that says nothing of the rest.
+    """
 
     seen: frozenset[tuple[Part, str]] = frozenset()
     failed: Mapping[tuple[Part, str], str] = field(default_factory=dict)
     exported: Mapping[str, frozenset[str]] = field(default_factory=dict)
     exported_parts: Mapping[str, frozenset[Part]] = field(default_factory=dict)
+    present: frozenset[Part] = frozenset()

@@ -176,7 +176,7 @@ class Inventory:
     @cached_property
     def _seen_parts(self) -> frozenset[Part]:
         exported = (part for parts in self._marks.exported_parts.values() for part in parts)
-        return frozenset((*(part for part, _ in self._marks.seen), *exported))
+        return frozenset((*(part for part, _ in self._marks.seen), *exported, *self._marks.present))
 
     def _scopes_around(self, part: Part, scope: str) -> Iterator[str]:
         if part in KUBERNETES_PARTS:
