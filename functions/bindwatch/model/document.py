@@ -1,8 +1,12 @@
 """A JSON object out of a log entry or an asset, read by path without ever raising."""
 
+import re
 from collections.abc import Iterator, Mapping
 from functools import lru_cache
 from typing import Any, Final
+
+# Longer numerals are no int64, and Python refuses to read very long ones.
+_INTEGER = re.compile(r"-?[0-9]{1,20}")
 
 
 class Document:
@@ -66,7 +70,7 @@ class Document:
             return None
         if isinstance(value, int):
             return value
-        if isinstance(value, str) and value.lstrip("-").isdigit() and value.isascii():
+        if isinstance(value, str) and _INTEGER.fullmatch(value):
             return int(value)
         return None
 
