@@ -216,6 +216,13 @@ def policies() -> Iterator[Json]:
             binding("roles/resourcemanager.organizationViewer", "domain:example.com"),
         ],
     )
+    for number in FOLDERS.values():
+        yield policy(
+            f"{RESOURCE_MANAGER}/Folder",
+            f"//{RESOURCE_MANAGER}/folders/{number}",
+            [f"folders/{number}", *TOP],
+            [binding("roles/resourcemanager.folderAdmin", "group:organization-admins@example.com")],
+        )
     engineers = "group:engineering@example.com"
     agents = {
         home: binding(

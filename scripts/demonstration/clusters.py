@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable
 from typing import Any
 
 from demonstration.company import NODE_POOLS, NODES, WORKLOADS, Deployed
@@ -36,7 +37,7 @@ def as_list(items: list[Json]) -> Json:
 
 
 def description(cluster: Cluster) -> Json:
-    """`gcloud container clusters describe --format=json`."""
+    """An element of `gcloud container clusters list --format=json`."""
     project = cluster.project
     link = f"https://container.googleapis.com/v1/projects/{project.id}/locations/{cluster.location}/clusters/{cluster.name}"
     return {
@@ -172,3 +173,13 @@ def pod_list(cluster: Cluster) -> Json:
 def network_policy_list(_: Cluster) -> Json:
     """`kubectl get networkpolicies --all-namespaces`: the company has none."""
     return as_list([])
+
+
+LISTS: dict[str, Callable[[Cluster], Json]] = {
+    "namespaces": namespace_list,
+    "serviceaccounts": service_account_list,
+    "nodes": node_list,
+    "pods": pod_list,
+    "networkpolicies": network_policy_list,
+}
+"""What kubectl lists of a cluster, by the kind it is asked for."""

@@ -1,36 +1,18 @@
 """Identity pools and providers, standing: whose tokens are taken for whose identities."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Final
-from urllib.parse import urlsplit
 
 from bindwatch.inventory import Inventory, Part
 from bindwatch.inventory.identities import IdentityPoolProvider
-from bindwatch.model.change import Run, remedy
+from bindwatch.model.change import Run
 from bindwatch.model.finding import AssetRef, Category, Severity
-from bindwatch.rule import Context, Match, inventory_rule
+from bindwatch.rule import Context, Match, at_rest_of, inventory_rule
+from bindwatch.rules import federation
 
-# Issuers that sign tokens for anybody who signs up: without a condition, anybody's token is accepted.
-MULTI_TENANT_ISSUERS: Final = (
-    "token.actions.githubusercontent.com",
-    "gitlab.com",
-    "app.terraform.io",
-    "accounts.google.com",
-    "agent.buildkite.com",
-    "oidc.circleci.com",
-    "api.bitbucket.org",
-    "vstoken.dev.azure.com",
-    "login.microsoftonline.com",
-    "sts.windows.net",
-)
 # Claims that whoever holds the token's account can set or that pass to another holder.
 _MUTABLE_CLAIMS: Final = ("assertion.email", "assertion.preferred_username", "assertion.name", "assertion.upn")
-
-
-def is_multi_tenant(issuer: str) -> bool:
-    """Whether an issuer signs for tenants of other owners, so that its signature alone proves nothing."""
-    host = (urlsplit(issuer).hostname or "").lower()
-    return any(host == known or host.endswith("." + known) for known in MULTI_TENANT_ISSUERS)
 
 
 def update_condition(provider: IdentityPoolProvider, condition: str) -> Run:
@@ -53,53 +35,23 @@ def _live(inventory: Inventory) -> Iterator[IdentityPoolProvider]:
             yield provider
 
 
-@inventory_rule(
-    "provider-without-condition",
-    Severity.HIGH,
-    Category.OVER_PRIVILEGE,
+@at_rest_of(
+    federation.provider_without_condition,
     needs=[Part.PROVIDERS],
-    techniques=["T1078.004", "T1556.007"],
     equivalents=["prowler:iam_workload_identity_pool_provider_attribute_condition"],
 )
 def provider_without_condition(inventory: Inventory, context: Context) -> Iterator[Match]:
-    """An identity provider was trusted without a condition on whose tokens count.
-
-    ## Why it matters
-    Many issuers sign tokens for everybody who has an account there. Without a condition, each of those people has an
-    identity in the pool, and every grant to the pool or to an attribute they control is theirs.
-
-    ## What to do
-    Set an attribute condition that names your own organization (`assertion.repository_owner == 'example'`).
-
-    ## Known false positives
-    An issuer of your own that signs for nobody else: reported as LOW, since a grant by subject is enough there.
-
-    ## Blind spots
-    Whether a condition that is there is narrow enough is not judged.
-    """
+    """A provider that stands, of a pool that is on."""
     for provider in _live(inventory):
-        if provider.attribute_condition or provider.kind == "x509":
-            continue
-        shared = is_multi_tenant(provider.issuer)
-        issuer = provider.issuer or provider.aws_account or provider.kind or "its issuer"
-        change = update_condition(provider, "assertion.repository_owner == 'YOUR_ORGANIZATION'") if shared else None
-        yield Match(
-            subject=provider.id,
-            title=f"Provider {provider.id} of pool {provider.pool.rpartition('/')[2]} takes any token of {issuer}",
-            resource_name=provider.name,
-            severity=Severity.HIGH if shared else Severity.LOW,
-            notes=("The condition must name what only your own tokens claim; adapt the one proposed.",)
-            if shared
-            else (),
-            evidence=(AssetRef(provider.name),),
-            remediation=remedy(
-                "Accept only the tokens of your own organization",
-                change,
-                risk="Tokens that the condition leaves out are refused at once.",
-            )
-            if change
-            else None,
+        found = federation.open_provider(
+            provider.name,
+            issuer=provider.issuer,
+            aws_account=provider.aws_account,
+            condition=provider.attribute_condition,
+            kind=provider.kind,
         )
+        if found is not None:
+            yield replace(found, evidence=(AssetRef(provider.name),))
 
 
 @inventory_rule(

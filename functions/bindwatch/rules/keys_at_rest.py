@@ -9,7 +9,8 @@ from bindwatch.inventory.identities import ServiceAccount, ServiceAccountKey
 from bindwatch.model.change import DeleteServiceAccountKey, SetServiceAccountKeyEnabled, remedy
 from bindwatch.model.finding import AssetRef, Category, Severity
 from bindwatch.model.log_entry import parse_time
-from bindwatch.rule import Context, Match, inventory_rule
+from bindwatch.rule import Context, Match, at_rest_of, inventory_rule
+from bindwatch.rules import keys
 
 OLD: Final = timedelta(days=90)
 _FOR_EVER: Final = 9999
@@ -40,12 +41,9 @@ def _match(inventory: Inventory, key: ServiceAccountKey, title: str, **more: obj
     )
 
 
-@inventory_rule(
-    "user-managed-key",
-    Severity.MEDIUM,
-    Category.HYGIENE,
+@at_rest_of(
+    keys.user_managed_key,
     needs=[Part.KEYS],
-    techniques=["T1552.001", "T1098.001"],
     equivalents=[
         "prowler:iam_sa_no_user_managed_keys",
         "scoutsuite:iam-service-account-with-user-managed-keys",
@@ -54,22 +52,7 @@ def _match(inventory: Inventory, key: ServiceAccountKey, title: str, **more: obj
     ],
 )
 def user_managed_key(inventory: Inventory, context: Context) -> Iterator[Match]:
-    """A service account had a key that somebody holds outside Google Cloud.
-
-    ## Why it matters
-    A key file is a password that does not expire, works from anywhere and is copied with every backup and repository.
-
-    ## What to do
-    Let workloads use the identity they run as: Workload Identity on GKE, an attached service account elsewhere on
-    Google Cloud, Workload Identity Federation outside. Then disable the key, watch, delete it. Enforce
-    `constraints/iam.disableServiceAccountKeyCreation`.
-
-    ## Known false positives
-    Software outside Google Cloud that knows no federation. Mute its key with an owner and an expiry.
-
-    ## Blind spots
-    Keys are seen only where they were listed. Who holds the file, nobody can tell.
-    """
+    """A key that stands, however old."""
     for key in user_managed_keys(inventory):
         if not key.disabled:
             yield _match(inventory, key, f"{key.service_account} has a user-managed key, {key.key_id}")

@@ -1,0 +1,123 @@
+"""What one grant lets its member do: judged from the permissions of the role and from where it is bound."""
+
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Final
+
+from bindwatch.knowledge.escalation import EscalationPath, Level, named, risk_of, satisfied, traits_of
+from bindwatch.knowledge.permissions import Trait
+from bindwatch.knowledge.score import Exposure, band, score
+from bindwatch.model import resource as names
+from bindwatch.model.finding import Severity
+from bindwatch.model.policy import Grant
+from bindwatch.model.principal import PrincipalKind
+from bindwatch.rule import Context
+from bindwatch.rules.callers import exposure_of
+
+TAKEOVER: Final = frozenset({"C0", "C1"})
+_MINTING: Final = frozenset({"sa-token", "sa-idtoken", "sa-delegation", "sa-signblob", "sa-signjwt"})
+
+# The last collection of a resource name, and the asset type it stands for where escalation paths know that type.
+_KINDS: Final = {
+    "serviceAccounts": "iam.googleapis.com/ServiceAccount",
+    "secrets": "secretmanager.googleapis.com/Secret",
+    "cryptoKeys": "cloudkms.googleapis.com/CryptoKey",
+    "keyRings": "cloudkms.googleapis.com/KeyRing",
+    "datasets": "bigquery.googleapis.com/Dataset",
+    "functions": "cloudfunctions.googleapis.com/Function",
+    "instances": "compute.googleapis.com/Instance",
+    "disks": "compute.googleapis.com/Disk",
+    "jobs": "run.googleapis.com/Job",
+    "services": "run.googleapis.com/Service",
+    "clusters": "container.googleapis.com/Cluster",
+    "subscriptions": "pubsub.googleapis.com/Subscription",
+    "repositories": "artifactregistry.googleapis.com/Repository",
+    "connections": "bigqueryconnection.googleapis.com/Connection",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class GrantRisk:
+    """What a role bound at a place lets this kind of member do."""
+
+    level: Level
+    kind: str
+    risk: int
+    paths: tuple[EscalationPath, ...]
+    exposure: Exposure
+    score: int
+
+    @property
+    def severity(self) -> Severity:
+        """The band of the score."""
+        return band(self.score)
+
+    @property
+    def leads_to_takeover(self) -> bool:
+        """Whether the member can change who has access, or get the credential of another identity."""
+        return any(path.cls in TAKEOVER and path.weight >= 0.5 for path in self.paths)
+
+    @property
+    def becomes_service_accounts(self) -> bool:
+        """Whether the member can mint or sign as service accounts."""
+        return any(path.id in _MINTING for path in self.paths)
+
+    @property
+    def traits(self) -> Trait:
+        """What its permissions do, coarsely."""
+        return traits_of(self.risk)
+
+    def reasons(self, most: int = 3) -> tuple[str, ...]:
+        """The worst ways up, in words, worst first."""
+        worst = sorted(self.paths, key=lambda path: -path.weight)
+        return tuple(f"{' + '.join(path.permissions)}: {path.why}" for path in worst[:most])
+
+    def permissions(self) -> tuple[str, ...]:
+        """The dangerous permissions of the role."""
+        return named(self.risk)
+
+
+def place_of(resource: str) -> tuple[Level, str]:
+    """The level of the hierarchy a policy stands at, and for a single resource its asset type."""
+    if resource.startswith("//cloudresourcemanager.googleapis.com/"):
+        container = names.path_of(resource).partition("/")[0]
+        level = {"organizations": Level.ORGANIZATION, "folders": Level.FOLDER, "projects": Level.PROJECT}.get(container)
+        if level is not None:
+            return level, ""
+    if resource.startswith("//storage.googleapis.com/"):
+        return Level.RESOURCE, "storage.googleapis.com/Bucket"
+    words = names.path_of(resource).split("/")
+    collection = words[-2] if len(words) > 1 else ""
+    return Level.RESOURCE, _KINDS.get(collection, f"{names.service_of(resource)}/{collection or 'unknown'}")
+
+
+def role_risk(role: str, context: Context) -> int | None:
+    """The dangerous permissions and traits of a role; None where nobody told what the role holds."""
+    if context.inventory is not None and (custom := context.inventory.custom_role(role)) is not None:
+        return 0 if custom.deleted or custom.is_disabled else _risk(custom.permissions)
+    return context.catalogue.risk(role)
+
+
+@lru_cache(maxsize=4096)
+def _risk(permissions: tuple[str, ...]) -> int:
+    return risk_of(permissions)
+
+
+def risk_of_grant(grant: Grant, resource: str, context: Context) -> GrantRisk | None:
+    """What a grant on a resource allows; None where the role is unknown, which is not the same as harmless."""
+    risk = role_risk(grant.role, context)
+    if risk is None:
+        return None
+    level, kind = place_of(resource)
+    exposure = exposure_of(grant.principal, context)
+    bounded = grant.condition is not None and "request.time" in grant.condition.expression
+    value = score(risk, level, exposure, kind=kind, time_bounded=bounded)
+    return GrantRisk(level, kind, risk, satisfied(risk, level, kind), exposure, round(value))
+
+
+def names_somebody(grant: Grant) -> bool:
+    """Whether the member can act at all, apart from the owners and editors that a project always has."""
+    return not grant.principal.deleted and grant.principal.kind not in (
+        PrincipalKind.PROJECT_ROLE,
+        PrincipalKind.MALFORMED,
+    )
