@@ -6,15 +6,18 @@ from bindwatch.inventory import Inventory
 from bindwatch.model.log_entry import LogEntry
 from bindwatch.rule import Rule
 from bindwatch.rules import (
+    attachments,
     blind_spots_at_rest,
     clusters_at_rest,
     custom_roles,
+    denials,
     federation,
     federation_at_rest,
     grants,
     keys,
     keys_at_rest,
     minting,
+    policy_writes,
     service_accounts,
 )
 
@@ -25,6 +28,9 @@ LOG_RULES: Final[tuple[Rule[LogEntry], ...]] = (
     *custom_roles.RULES,
     *service_accounts.RULES,
     *keys.RULES,
+    *attachments.RULES,
+    *denials.RULES,
+    *policy_writes.RULES,
 )
 INVENTORY_RULES: Final[tuple[Rule[Inventory], ...]] = (
     *blind_spots_at_rest.RULES,

@@ -1,0 +1,160 @@
+"""Rules on borrowed identities: a service account attached to something that runs its holder's code."""
+
+from collections.abc import Iterator
+from typing import Final
+
+from bindwatch.model.finding import Category, Severity
+from bindwatch.model.log_entry import LogEntry
+from bindwatch.model.principal import Principal, parse_email
+from bindwatch.model.resource import service_account_name
+from bindwatch.rule import Context, Match, log_rule
+from bindwatch.rules.callers import is_outsider, is_person, project_of_caller, same_project, weight_of_caller
+from bindwatch.rules.methods import IAM, activity
+from bindwatch.rules.standing import reach_of_account
+
+ACT_AS: Final = "iam.serviceAccounts.actAs"
+_RUNS_CODE: Final = frozenset(
+    {
+        ACT_AS,
+        "compute.instances.create",
+        "compute.instances.setServiceAccount",
+        "compute.instanceTemplates.create",
+        "cloudfunctions.functions.create",
+        "cloudfunctions.functions.update",
+        "run.services.create",
+        "run.services.update",
+        "run.jobs.create",
+        "cloudbuild.builds.create",
+        "deploymentmanager.deployments.create",
+        "datafusion.instances.create",
+    }
+)
+# Where each API puts the account in its request.
+_ACCOUNT_AT: Final = (
+    "serviceAccountEmail",
+    "email",
+    "function.serviceAccountEmail",
+    "function.serviceConfig.serviceAccountEmail",
+    "service.spec.template.spec.serviceAccountName",
+    "service.template.serviceAccount",
+    "job.template.template.serviceAccount",
+    "build.serviceAccount",
+    "trigger.serviceAccount",
+    "instance.dataprocServiceAccount",
+)
+
+
+def attached_account(entry: LogEntry) -> str:
+    """The e-mail of the service account that will run the code; '' where the default one will, or nothing tells."""
+    request = entry.request
+    if entry.service == IAM:
+        return (request.text("name").rpartition("/")[2] or entry.target).lower()
+    for item in (*request.documents("serviceAccounts"), *request.documents("properties.serviceAccounts")):
+        if email := item.text("email"):
+            return email.lower()
+    found = (request.text(path).rpartition("/")[2] for path in _ACCOUNT_AT)
+    return next((email.lower() for email in found if "@" in email), "")
+
+
+@log_rule(
+    "service-account-attached",
+    Severity.LOW,
+    Category.THREAT,
+    methods=(
+        *activity(IAM, ACT_AS),
+        *activity(
+            "compute.googleapis.com",
+            "*.compute.instances.insert",
+            "*.compute.instances.setServiceAccount",
+            "*.compute.instanceTemplates.insert",
+        ),
+        *activity(
+            "cloudfunctions.googleapis.com",
+            "google.cloud.functions.v*.CreateFunction",
+            "google.cloud.functions.v*.UpdateFunction",
+        ),
+        *activity(
+            "run.googleapis.com",
+            "google.cloud.run.v*.Services.CreateService",
+            "google.cloud.run.v*.Services.ReplaceService",
+            "google.cloud.run.v*.Services.UpdateService",
+            "google.cloud.run.v*.Jobs.CreateJob",
+        ),
+        *activity("cloudbuild.googleapis.com", "google.devtools.cloudbuild.v*.CloudBuild.CreateBuild*"),
+        *activity("deploymentmanager.googleapis.com", "*.deployments.insert"),
+        *activity("datafusion.googleapis.com", "google.cloud.datafusion.v*.DataFusion.CreateInstance"),
+    ),
+    techniques=["T1548.005", "T1578.002"],
+    equivalents=[
+        "panther:GCP.compute.instances.create.Privilege.Escalation",
+        "panther:GCP.Cloudfunctions.Functions.Create",
+        "panther:GCP.Cloudfunctions.Functions.Update",
+        "panther:GCP.Cloud.Run.Service.Created",
+        "panther:GCP.CloudBuild.Potential.Privilege.Escalation",
+        "panther:GCP.Privilege.Escalation.By.Deployments.Create",
+        "scc:SUSPICIOUS_CROSS_PROJECT_PERMISSION_DATAFUSION",
+        "falco:GCP VM modified",
+        "splunk:gcp_detect_gcploit_framework",
+        "splunk:gcp_detect_high_risk_permissions",
+    ],
+)
+def service_account_attached(entry: LogEntry, context: Context) -> Iterator[Match]:
+    """A service account was attached to something that runs code for whoever attached it.
+
+    ## Why it matters
+    Whoever may attach an account and choose the code that runs with it has the account, without ever minting a token.
+    One record of IAM (`actAs`) shows it for every service; where a service does not write it, its own entry does.
+
+    ## What to do
+    See whether the caller is entitled to be that account. If not: delete the resource, remove
+    `iam.serviceAccounts.actAs` from the caller, and read what the account did since.
+
+    ## Known false positives
+    Every deployment. Pipelines that deploy in their own project are not reported, people are LOW.
+
+    ## Blind spots
+    Where the default account is used the entry may not name it. Not every service writes the actAs record; it has no
+    caller address.
+    """
+    checked = [check for check in entry.permissions if check.permission in _RUNS_CODE]
+    if not checked and (entry.permissions or entry.operation.last):
+        return
+    if not all(check.granted for check in checked):
+        return
+    email, caller = attached_account(entry), entry.caller
+    severity, why = weight_of_caller(entry, context)
+    reach = reach_of_account(email, context)
+    account = parse_email(email)
+    across = caller is not None and _is_across(caller, account, context)
+    if caller is not None and (caller.is_service_agent or context.is_automation(caller) or caller.email == email):
+        return
+    if severity is Severity.INFO and not reach and not across:
+        return
+    if reach and (is_person(caller) or caller is None or caller.is_default_service_account):
+        severity = max(severity, Severity.MEDIUM)
+    if caller is not None and is_outsider(caller, context):
+        severity = Severity.HIGH
+    notes = [f"{why[0].upper()}{why[1:]}."]
+    if across:
+        notes.append("The account belongs to another project than the caller.")
+    if reach:
+        notes.append(f"{email} holds {', '.join(reach)}.")
+    if account is not None and account.is_default_service_account:
+        notes.append("It is a default service account, which every workload of its project shares.")
+    yield Match(
+        subject=f"{entry.caller_key} runs code as {email or 'an account the entry does not name'}",
+        title=f"{entry.caller_name} runs code as {email or 'a service account that the entry does not name'}",
+        resource_name=service_account_name(email, entry.project) if email else "",
+        severity=severity,
+        notes=tuple(notes),
+    )
+
+
+def _is_across(caller: Principal, account: Principal | None, context: Context) -> bool:
+    if account is None:
+        return False
+    home, project = project_of_caller(caller, context), project_of_caller(account, context)
+    return same_project(home, project, context) is False
+
+
+RULES = (service_account_attached,)
