@@ -5,6 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bindwatch.access.graph import AccessGraph
+from bindwatch.access.graph import graph_of as graph_of_inventory
 from bindwatch.inventory import InventoryBuilder, Origin
 from bindwatch.inventory.clusters import Cluster, NodePool
 from bindwatch.inventory.hierarchy import (
@@ -405,6 +406,25 @@ def test_whoever_has_an_edge_to_another_has_nine_tenths_of_its_score(bound):
         for target in (edge.target for edge in graph.standing(member).edges):
             if isinstance(target, str):
                 assert graph.score(member) >= 0.9 * graph.score(target) - 1e-9
+
+
+@settings(max_examples=60, deadline=None)
+@given(BOUND)
+def test_what_is_shown_is_what_was_scored(bound):
+    graph = graph_of(bound)
+    for one in graph.risky():
+        member = one.principal.member
+        standing = graph.standing(member)
+        assert one.own_score == round(standing.score)
+        assert one.score == round(max([standing.score, *(0.9 * graph.score(hop.target) for hop in one.chain[:1])]))
+        reachable = {edge.target for edge in standing.edges if isinstance(edge.target, str)}
+        assert reachable <= {member, *graph.reachable(member)}
+        assert not one.chain or one.chain[-1].target == one.end
+
+
+def test_the_graph_of_an_inventory_is_made_once():
+    inventory, catalogue = InventoryBuilder().build(), RoleCatalogue.built_in()
+    assert graph_of_inventory(inventory, catalogue, NOW) is graph_of_inventory(inventory, catalogue, NOW)
 
 
 @settings(max_examples=40, deadline=None)

@@ -4,6 +4,7 @@ import heapq
 from collections import Counter, defaultdict
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
 
 import msgspec
 
@@ -321,3 +322,11 @@ class AccessGraph:
                 return False
             node = reached.next
         return True
+
+
+@lru_cache(maxsize=1)
+def graph_of(
+    inventory: Inventory, catalogue: RoleCatalogue, as_of: datetime, trusted_domains: frozenset[str] = frozenset()
+) -> AccessGraph:
+    """The graph of an inventory, made once for all the rules that ask for it one after the other."""
+    return AccessGraph(inventory, catalogue, as_of, trusted_domains)
