@@ -1,0 +1,243 @@
+"""The settings of a deployment: the only file that knows the names of environment variables."""
+
+import re
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field, fields
+from typing import Any, Final
+
+from bindwatch.errors import ConfigError
+
+SEVERITIES: Final = ("DEBUG", "INFO", "NOTICE", "WARNING", "ERROR", "CRITICAL")
+ON_CLOUD_RUN: Final = "K_SERVICE"
+"""Set by Cloud Run in every container (its contract for services); where it is set, nothing may live in local files."""
+
+_TOPIC: Final = re.compile(r"projects/([a-z0-9.:-]+)/topics/[A-Za-z][\w.~+%-]{2,254}")
+_TABLES: Final = re.compile(r"([a-z0-9.:-]+)\.(\w{1,1024})")
+_SCOPE: Final = re.compile(r"(organizations|folders)/\d+|projects/[a-z0-9.:-]+")
+_SINK: Final = re.compile(rf"(?:{_SCOPE.pattern})/sinks/[\w.-]+")
+
+
+@dataclass(frozen=True, slots=True)
+class File:
+    """A file of this machine."""
+
+    path: str
+
+
+@dataclass(frozen=True, slots=True)
+class Topic:
+    """A Pub/Sub topic: `projects/PROJECT/topics/TOPIC`."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Dataset:
+    """A BigQuery dataset."""
+
+    project: str
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Variable:
+    """One environment variable: its name, what it means to whoever deploys, and its default in words."""
+
+    name: str
+    meaning: str
+    default: str = ""
+
+
+def _variable(name: str, meaning: str, read: Callable[[str], Any], default: Any = "", in_words: str = "") -> Any:
+    words = in_words or (str(default) if default else "")
+    return field(default=default, metadata={"variable": Variable(f"BINDWATCH_{name}", meaning, words), "read": read})
+
+
+def _text(value: str) -> str:
+    return value
+
+
+def _list(value: str) -> tuple[str, ...]:
+    return tuple(item for part in value.split(",") if (item := part.strip()))
+
+
+def _names(value: str) -> frozenset[str]:
+    return frozenset(item.lower() for item in _list(value))
+
+
+def _matching(pattern: re.Pattern[str], form: str) -> Callable[[str], str]:
+    def read(value: str) -> str:
+        if not pattern.fullmatch(value):
+            raise ValueError(f"expected {form}, found {value!r}")
+        return value
+
+    return read
+
+
+def _store(value: str) -> Dataset | File:
+    kind, _, place = value.partition(":")
+    if kind == "duckdb" and place:
+        return File(place)
+    if kind == "bigquery" and (match := _TABLES.fullmatch(place)):
+        return Dataset(match[1], match[2])
+    raise ValueError(f"expected bigquery:PROJECT.DATASET or duckdb:FILE, found {value!r}")
+
+
+def _outlet(value: str) -> Topic | File:
+    if value.startswith("file:") and len(value) > len("file:"):
+        return File(value.removeprefix("file:"))
+    if _TOPIC.fullmatch(value):
+        return Topic(value)
+    raise ValueError(f"expected projects/PROJECT/topics/TOPIC or file:PATH, found {value!r}")
+
+
+def _severity(value: str) -> str:
+    if value.upper() not in SEVERITIES:
+        raise ValueError(f"expected one of {', '.join(SEVERITIES)}, found {value!r}")
+    return value.upper()
+
+
+def _positive(value: str) -> int:
+    if not value.isascii() or not value.isdigit() or int(value) < 1:
+        raise ValueError(f"expected a whole number above 0, found {value!r}")
+    return int(value)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """What a deployment decides. Made once, by `from_env`; nothing reads the environment after that."""
+
+    store: Dataset | File = _variable(
+        "STORE",
+        "Where findings are kept: `bigquery:PROJECT.DATASET`, or `duckdb:FILE` on a machine of your own.",
+        _store,
+        File("bindwatch.duckdb"),
+        "`duckdb:bindwatch.duckdb`; required on Cloud Run",
+    )
+    alerts: Topic | File = _variable(
+        "ALERTS",
+        "Where alerts are announced: `projects/PROJECT/topics/TOPIC`, or `file:PATH` (one JSON line each).",
+        _outlet,
+        File("alerts.ndjson"),
+        "`file:alerts.ndjson`; required on Cloud Run",
+    )
+    dead_letters: Topic | File = _variable(
+        "DEAD_LETTERS",
+        "Where messages go that are no audit log entries, with the reason: a topic or `file:PATH`.",
+        _outlet,
+        File("dead-letters.ndjson"),
+        "`file:dead-letters.ndjson`; required on Cloud Run",
+    )
+    scope: str = _variable(
+        "SCOPE",
+        "What `audit` looks at: `organizations/NUMBER`, `folders/NUMBER` or `projects/ID`.",
+        _matching(_SCOPE, "organizations/NUMBER, folders/NUMBER or projects/ID"),
+    )
+    sink: str = _variable(
+        "SINK",
+        "The log sink that feeds `on_log_entry` (`organizations/NUMBER/sinks/NAME`): "
+        "`sweep` compares its filter with what the rules need.",
+        _matching(_SINK, "organizations/NUMBER/sinks/NAME (or folders/…, projects/…)"),
+    )
+    trusted_domains: frozenset[str] = _variable(
+        "TRUSTED_DOMAINS",
+        "The domains that are yours, comma-separated; members of others count as external.",
+        _names,
+        frozenset(),
+    )
+    trusted_projects: frozenset[str] = _variable(
+        "TRUSTED_PROJECTS",
+        "Projects outside the scope whose service accounts are yours, comma-separated ids.",
+        _names,
+        frozenset(),
+    )
+    automation: tuple[str, ...] = _variable(
+        "AUTOMATION",
+        "Who changes IAM as a job (Terraform, pipelines): e-mails, `*` allowed, comma-separated.",
+        _list,
+        (),
+    )
+    break_glass: tuple[str, ...] = _variable(
+        "BREAK_GLASS", "Emergency accounts: e-mails, `*` allowed, comma-separated.", _list, ()
+    )
+    disabled_rules: tuple[str, ...] = _variable(
+        "DISABLED_RULES", "Ids of rules that are not to run, comma-separated.", _list, ()
+    )
+    exceptions: str = _variable(
+        "EXCEPTIONS",
+        "A TOML file of mutes, each with owner, reason and expiry, that is deployed with the function.",
+        _text,
+    )
+    project: str = _variable(
+        "PROJECT",
+        "The project the functions run in; log lines name their trace in it.",
+        _text,
+        in_words="that of the store",
+    )
+    log_severity: str = _variable("LOG_SEVERITY", "The least severe log line to write.", _severity, "INFO")
+    audit_minutes: int = _variable(
+        "AUDIT_MINUTES",
+        "How long one call of `audit` works before it leaves the rest to the next.",
+        _positive,
+        25,
+    )
+    silence_minutes: int = _variable(
+        "SILENCE_MINUTES",
+        "After how many minutes without an entry a source of logs counts as silent.",
+        _positive,
+        60,
+    )
+    on_cloud_run: bool = field(default=False, metadata={"variable": Variable(ON_CLOUD_RUN, "", ""), "read": bool})
+
+    @classmethod
+    def from_env(cls, environ: Mapping[str, str]) -> "Settings":
+        """The settings of an environment. Raises ConfigError with every problem in one message."""
+        problems: list[str] = []
+        values: dict[str, Any] = {}
+        for name, variable, read in _table():
+            text = environ.get(variable.name, "").strip()
+            if not text:
+                continue
+            try:
+                values[name] = read(text)
+            except ValueError as error:
+                problems.append(f"{variable.name}: {error}")
+        if values.get("on_cloud_run"):
+            problems += _unfit_for_cloud_run(environ, values)
+        if problems:
+            raise ConfigError(problems)
+        if not values.get("project") and isinstance(values.get("store"), Dataset):
+            values["project"] = values["store"].project
+        return cls(**values)
+
+
+_OUTSIDE_THE_INSTANCE: Final = ("store", "alerts", "dead_letters")
+
+
+def _table() -> Iterator[tuple[str, Variable, Callable[[str], Any]]]:
+    for item in fields(Settings):
+        yield item.name, item.metadata["variable"], item.metadata["read"]
+
+
+def _unfit_for_cloud_run(environ: Mapping[str, str], values: Mapping[str, Any]) -> Iterator[str]:
+    """What nobody would notice until it is missed: misspelt names, and files that end with the instance."""
+    names = {name: variable.name for name, variable, _ in _table()}
+    for name in _OUTSIDE_THE_INSTANCE:
+        if not environ.get(names[name], "").strip():
+            yield f"{names[name]}: required on Cloud Run"
+        elif isinstance(values.get(name), File):
+            yield f"{names[name]}: a file ends with the instance; on Cloud Run name a BigQuery dataset or a topic"
+    for unknown in sorted(set(environ) - set(names.values())):
+        if unknown.startswith("BINDWATCH_"):
+            yield f"{unknown}: no such setting; the README lists them"
+
+
+def variables() -> tuple[Variable, ...]:
+    """Every variable a deployment may set, in the order of the README's table."""
+    return tuple(variable for _, variable, _ in _table() if variable.meaning)
+
+
+def table() -> str:
+    """The README's table of settings."""
+    rows = [f"| `{variable.name}` | {variable.meaning} | {variable.default or 'none'} |" for variable in variables()]
+    return "\n".join(["| variable | what it is for | default |", "| --- | --- | --- |", *rows]) + "\n"
