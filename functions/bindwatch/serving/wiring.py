@@ -1,0 +1,78 @@
+"""From settings to the parts that run: the only place of the functions that makes clients."""
+
+from datetime import UTC, datetime
+from typing import assert_never
+
+from bindwatch.engine import Engine
+from bindwatch.errors import ConfigError
+from bindwatch.pipeline import AlertPublisher, DeadLetters, FindingStore
+from bindwatch.rule import Context
+from bindwatch.rules import INVENTORY_RULES, LOG_RULES
+from bindwatch.settings import Dataset, File, Settings, Topic
+
+
+def open_store(settings: Settings) -> FindingStore:
+    """The store that the settings name. Its client is imported here, where it is used."""
+    match settings.store:
+        case File(path):
+            from bindwatch.adapters.duckdb import DuckDBStore
+
+            return DuckDBStore(path)
+        case Dataset(project, name):
+            raise ConfigError([f"BINDWATCH_STORE: no adapter for {project}.{name}"])
+        case other:
+            assert_never(other)
+
+
+def open_alerts(settings: Settings) -> AlertPublisher:
+    """Where alerts are announced."""
+    match settings.alerts:
+        case Topic(name):
+            from bindwatch.adapters.pubsub import PubSubAlerts
+
+            return PubSubAlerts(name)
+        case File(path):
+            from bindwatch.adapters.outlets import FileAlerts
+
+            return FileAlerts(path)
+        case other:
+            assert_never(other)
+
+
+def open_dead_letters(settings: Settings) -> DeadLetters:
+    """Where messages go that no retry can help."""
+    match settings.dead_letters:
+        case Topic(name):
+            from bindwatch.adapters.pubsub import PubSubDeadLetters
+
+            return PubSubDeadLetters(name)
+        case File(path):
+            from bindwatch.adapters.outlets import FileDeadLetters
+
+            return FileDeadLetters(path)
+        case other:
+            assert_never(other)
+
+
+def make_context(settings: Settings) -> Context:
+    """What the rules may know: who is ours, who changes IAM as a job, and what time it is."""
+    return Context(
+        as_of=datetime.now(UTC),
+        trusted_domains=settings.trusted_domains,
+        trusted_projects=settings.trusted_projects,
+        automation=settings.automation,
+        break_glass=settings.break_glass,
+    )
+
+
+def make_engine(settings: Settings) -> Engine:
+    """An engine of the rules that are enabled. Raises ConfigError where a rule to be disabled does not exist."""
+    disabled = set(settings.disabled_rules)
+    unknown = disabled - {rule.id for rule in LOG_RULES} - {rule.id for rule in INVENTORY_RULES}
+    if unknown:
+        raise ConfigError([f"BINDWATCH_DISABLED_RULES: no rule {rule!r}" for rule in sorted(unknown)])
+    return Engine(
+        make_context(settings),
+        [rule for rule in LOG_RULES if rule.id not in disabled],
+        [rule for rule in INVENTORY_RULES if rule.id not in disabled],
+    )

@@ -1,0 +1,23 @@
+"""The entry points of the functions: unwrap the trigger, call, answer. Nothing heavy is imported before a request."""
+
+import os
+from typing import Any
+
+from bindwatch.settings import Settings
+
+# Read when the instance starts, so that a wrong deployment fails before its port opens.
+SETTINGS = Settings.from_env(os.environ)
+
+
+def on_log_entry(request: Any) -> Any:
+    """Judge what the log sink sends: a push of Pub/Sub, or a batch (dead-letter replay, pull drain)."""
+    from bindwatch.serving.endpoints import on_log_entry
+
+    return on_log_entry(request, SETTINGS)
+
+
+def hunt(request: Any) -> Any:
+    """Judge rows of logs for a query in BigQuery (a remote function)."""
+    from bindwatch.serving.endpoints import hunt
+
+    return hunt(request, SETTINGS)
