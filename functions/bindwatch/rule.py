@@ -193,7 +193,7 @@ class Rule(Generic[S]):
             source: Source = subject.ref
             evidence: tuple[Source, ...] = (source, *match.evidence)
             observed_at = subject.timestamp
-            resource_name = match.resource_name or subject.resource
+            resource_name = subject.named(match.resource_name) if match.resource_name else subject.resource
             project = subject.project if match.project is None else match.project
             principal = match.principal or subject.caller_name
         else:

@@ -202,3 +202,10 @@ def test_the_link_shows_exactly_this_entry() -> None:
 def test_every_spelling_of_a_time_is_the_same_time(text: str) -> None:
     value = entry() | {"timestamp": text}
     assert parse(value).time.isoformat() == "2026-11-01T10:00:00.123456+00:00"
+
+
+def test_a_project_number_in_the_resource_name_reads_as_the_id_of_the_project() -> None:
+    value = entry(
+        serviceName="iam.googleapis.com", resourceName="projects/123/locations/global/workloadIdentityPools/p"
+    )
+    assert parse(value).resource == "//iam.googleapis.com/projects/acme-prod/locations/global/workloadIdentityPools/p"

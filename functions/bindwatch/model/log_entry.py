@@ -431,6 +431,20 @@ class LogEntry:
         """The canonical full name of what was acted on: the same an inventory gives the same thing."""
         return _full_resource_name(self)
 
+    def named(self, name: str) -> str:
+        """The canonical form of a full resource name that this entry speaks of.
+
+        Some services write the project number where others write its id; an entry is logged in the project that owns
+        its resource, so it says which id the number is.
+        """
+        return names.canonical(name, project_ids=self._project_ids)
+
+    @cached_property
+    def _project_ids(self) -> Mapping[str, str]:
+        number = names.project_of(self.raw_resource_name)
+        project = self.project
+        return {number: project} if number.isdigit() and project and not project.isdigit() else {}
+
     @cached_property
     def delegation_chain(self) -> tuple[str, ...]:
         """The e-mails of metadata.identityDelegationChain; one element is just the target, not a delegation."""
@@ -712,7 +726,7 @@ def _full_resource_name(entry: LogEntry) -> str:
         return f"{base}/k8s/{entry.raw_resource_name}" if entry.service == "k8s.io" else base
     if not entry.raw_resource_name:
         return names.project_name(entry.project) if entry.project else f"//{entry.service}/{entry.scope}"
-    return names.canonical(f"//{entry.service}/{entry.raw_resource_name.lstrip('/')}")
+    return entry.named(f"//{entry.service}/{entry.raw_resource_name.lstrip('/')}")
 
 
 # ---- the tolerant decode: slower, for the few entries whose types are not what the API documents -----------------

@@ -14,6 +14,7 @@ from bindwatch.rules import (
     federation,
     federation_at_rest,
     grants,
+    grants_at_rest,
     keys,
     keys_at_rest,
     minting,
@@ -36,5 +37,6 @@ INVENTORY_RULES: Final[tuple[Rule[Inventory], ...]] = (
     *blind_spots_at_rest.RULES,
     *clusters_at_rest.RULES,
     *federation_at_rest.RULES,
+    *grants_at_rest.RULES,
     *keys_at_rest.RULES,
 )
