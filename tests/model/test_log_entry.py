@@ -208,4 +208,5 @@ def test_a_project_number_in_the_resource_name_reads_as_the_id_of_the_project() 
     value = entry(
         serviceName="iam.googleapis.com", resourceName="projects/123/locations/global/workloadIdentityPools/p"
     )
+    value["resource"]["type"] = "audited_resource"
     assert parse(value).resource == "//iam.googleapis.com/projects/acme-prod/locations/global/workloadIdentityPools/p"
