@@ -16,6 +16,7 @@ from bindwatch.model.finding import (
     Category,
     Confidence,
     Finding,
+    LogRef,
     Remediation,
     Severity,
     Source,
@@ -145,7 +146,29 @@ class Match:
     score: int | None = None
 
 
-S = TypeVar("S", LogEntry, Inventory)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WindowRow:
+    """Entries of one caller that make a story only together, as a file under `sql/windows` found them.
+
+    `ref` is the entry that made it one: it stays the same while the window moves on, so that a story is told once.
+    """
+
+    ref: LogRef
+    observed_at: str
+    caller: str
+    caller_name: str = ""
+    caller_ip: str = ""
+    user_agent: str = ""
+    project: str = ""
+    resource: str = ""
+    target: str = ""
+    calls: int = 0
+    succeeded: int = 0
+    items: tuple[str, ...] = ()
+    known_since: str = ""
+
+
+S = TypeVar("S", LogEntry, Inventory, WindowRow)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -196,6 +219,13 @@ class Rule(Generic[S]):
             resource_name = subject.named(match.resource_name) if match.resource_name else subject.resource
             project = subject.project if match.project is None else match.project
             principal = match.principal or subject.caller_name
+        elif isinstance(subject, WindowRow):
+            source = subject.ref
+            evidence = (source, *match.evidence)
+            observed_at = subject.observed_at
+            resource_name = match.resource_name or subject.resource
+            project = subject.project if match.project is None else match.project
+            principal = match.principal or subject.caller_name or subject.caller
         else:
             evidence = match.evidence or (AssetRef(match.resource_name),)
             source = next((item for item in evidence if isinstance(item, AssetRef)), AssetRef(match.resource_name))
@@ -239,6 +269,7 @@ class Rule(Generic[S]):
 
 LogCheck = Callable[[LogEntry, Context], Iterable[Match]]
 InventoryCheck = Callable[[Inventory, Context], Iterable[Match]]
+WindowCheck = Callable[[WindowRow, Context], Iterable[Match]]
 
 
 def log_rule(
@@ -316,6 +347,33 @@ def at_rest_of(
             techniques=rule.techniques,
             equivalents=(*rule.equivalents, *equivalents),
             doc=rule.doc,
+        )
+
+    return decorate
+
+
+def window_rule(
+    rule_id: str,
+    severity: Severity,
+    category: Category,
+    *,
+    methods: Iterable[Method] = (),
+    techniques: Iterable[str] = (),
+    equivalents: Iterable[str] = (),
+) -> Callable[[WindowCheck], Rule[WindowRow]]:
+    """Make a window rule: `sql/windows/<rule_id>.sql` (with _ for -) finds the rows, the check words them."""
+
+    def decorate(check: WindowCheck) -> Rule[WindowRow]:
+        return Rule(
+            id=rule_id,
+            severity=severity,
+            category=category,
+            subject=SubjectKind.WINDOW,
+            check=check,
+            methods=tuple(methods),
+            techniques=tuple(techniques),
+            equivalents=tuple(equivalents),
+            doc=_page(check.__doc__),
         )
 
     return decorate

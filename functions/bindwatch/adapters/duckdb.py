@@ -82,6 +82,26 @@ class DuckDBStore(SqlStore):
             columns = [column[0] for column in cursor.description]
             return [dict(zip(columns, map(_aware, row), strict=True)) for row in cursor.fetchall()]
 
+    def roll_up_habits(self, since: datetime, until: datetime, *, now: datetime) -> None:
+        """See `FindingStore.roll_up_habits`; here the former roll-up of these days makes place for the new one."""
+        given = {"since": _native(since), "until": _native(until), "now": _native(now)}
+        columns = ", ".join(column.name for column in table_schema(Table.HABITS).columns)
+        with self._lock, self._translated("roll up habits"):
+            self._connection.begin()
+            try:
+                self._connection.execute(
+                    "delete from habits where day >= cast($since as date) and day < cast($until as date)",
+                    {"since": given["since"], "until": given["until"]},
+                )
+                # names of our own schema files
+                self._connection.execute(
+                    f"insert into habits ({columns}) {sql_text('rollups/habits', 'duckdb')}", given
+                )
+            except BaseException:
+                self._connection.rollback()
+                raise
+            self._connection.commit()
+
     def _insert(self, schema: TableSchema, batch: Sequence[Row]) -> None:
         names = ", ".join(column.name for column in schema.columns)
         structure = [{column.name: _json_structure(column) for column in schema.columns}]

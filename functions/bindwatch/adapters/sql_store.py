@@ -7,7 +7,9 @@ from typing import Any, Final
 
 from bindwatch.adapters.questions import Value, questions
 from bindwatch.errors import InputError
+from bindwatch.model.finding import LogRef
 from bindwatch.pipeline.ports import DueAlert, Json, Row, Rows, StandingFinding
+from bindwatch.rule import WindowRow
 
 Answer = dict[str, Any]
 
@@ -49,6 +51,15 @@ class SqlStore(ABC):
         """See `FindingStore.alerts_due`."""
         return [_due_alert(row) for row in self.ask("store/announce", {"now": now})[:at_most]]
 
+    def window_rows(self, rule_id: str, *, since: datetime, until: datetime) -> Sequence[WindowRow]:
+        """See `FindingStore.window_rows`."""
+        answer = self.ask(f"windows/{rule_id.replace('-', '_')}", {"since": since, "until": until})
+        return [_window_row(row) for row in answer]
+
+    @abstractmethod
+    def roll_up_habits(self, since: datetime, until: datetime, *, now: datetime) -> None:
+        """See `FindingStore.roll_up_habits`."""
+
     def query(self, name: str, given: Mapping[str, str], *, now: datetime) -> list[Row]:
         """The answer to a reporting question, parameters as text. Raises InputError for unknown names or values."""
         found = questions().get(name)
@@ -76,6 +87,24 @@ def _plain(value: Any) -> Json:
             return value
         case _:
             return str(value)
+
+
+def _window_row(row: Answer) -> WindowRow:
+    return WindowRow(
+        ref=LogRef(row["log_name"], row["insert_id"], row["timestamp"]),
+        observed_at=str(_plain(row["occurred_at"])),
+        caller=row["caller"],
+        caller_name=row["caller_name"],
+        caller_ip=row["caller_ip"],
+        user_agent=row["user_agent"],
+        project=row["project"],
+        resource=row["resource"],
+        target=row["target"],
+        calls=row["calls"],
+        succeeded=row["succeeded"],
+        items=tuple(item for item in (row["items"] or "").split(",") if item),
+        known_since=row["known_since"],
+    )
 
 
 def _due_alert(row: Answer) -> DueAlert:

@@ -23,6 +23,7 @@ from bindwatch.pipeline.reconcile import (
     finish_audit,
     reconcile,
 )
+from bindwatch.pipeline.windows import record, roll_up_habits, sweep_windows
 
 __all__ = [
     "AlertMessage",
@@ -47,4 +48,7 @@ __all__ = [
     "deliver",
     "finish_audit",
     "reconcile",
+    "record",
+    "roll_up_habits",
+    "sweep_windows",
 ]

@@ -6,6 +6,8 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Protocol, TypeAlias
 
+from bindwatch.rule import WindowRow
+
 Json: TypeAlias = "str | int | float | bool | Sequence[Json] | Mapping[str, Json] | None"
 Row: TypeAlias = Mapping[str, Json]
 """One row of a table, by column name; times as text in UTC (`2026-01-31 12:00:00.000000`)."""
@@ -96,6 +98,12 @@ class FindingStore(Protocol):
 
     def alerts_due(self, now: datetime, *, at_most: int) -> Sequence[DueAlert]:
         """What is to be announced now, longest due first."""
+
+    def window_rows(self, rule_id: str, *, since: datetime, until: datetime) -> Sequence[WindowRow]:
+        """What the SQL of a window rule finds in that time. `since` is a full hour."""
+
+    def roll_up_habits(self, since: datetime, until: datetime, *, now: datetime) -> None:
+        """Make the daily roll-up of these days (midnight to midnight, UTC) anew."""
 
 
 class AlertPublisher(Protocol):

@@ -4,7 +4,7 @@ from typing import Final
 
 from bindwatch.inventory import Inventory
 from bindwatch.model.log_entry import LogEntry
-from bindwatch.rule import Rule
+from bindwatch.rule import Rule, WindowRow
 from bindwatch.rules import (
     attachments,
     blind_spots_at_rest,
@@ -20,6 +20,7 @@ from bindwatch.rules import (
     minting,
     policy_writes,
     service_accounts,
+    windows,
 )
 
 LOG_RULES: Final[tuple[Rule[LogEntry], ...]] = (
@@ -40,3 +41,4 @@ INVENTORY_RULES: Final[tuple[Rule[Inventory], ...]] = (
     *grants_at_rest.RULES,
     *keys_at_rest.RULES,
 )
+WINDOW_RULES: Final[tuple[Rule[WindowRow], ...]] = windows.WINDOW_RULES
