@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from bindwatch.rule import Rule
-from bindwatch.rules import INVENTORY_RULES, LOG_RULES
+from bindwatch.rules import INVENTORY_RULES, LOG_RULES, WINDOW_RULES
 
 
 def rule_record(rule: Rule[Any]) -> dict[str, Any]:
@@ -30,7 +30,7 @@ def rule_record(rule: Rule[Any]) -> dict[str, Any]:
 @click.option("--format", "form", type=click.Choice(["text", "json", "ndjson"]), default="text", show_default=True)
 def command(rule_id: str | None, form: str) -> int:
     """The rules, or the page of one: what it means, what to do, when it is wrong."""
-    every: list[Rule[Any]] = [*LOG_RULES, *INVENTORY_RULES]
+    every: list[Rule[Any]] = [*LOG_RULES, *INVENTORY_RULES, *WINDOW_RULES]
     rules = sorted(
         (rule for rule in every if rule_id in (None, rule.id)), key=lambda rule: (rule.id, rule.subject.value)
     )

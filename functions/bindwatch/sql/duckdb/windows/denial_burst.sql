@@ -44,11 +44,23 @@ WITH refusals AS (
     refusals.timestamp,
     refusals.wanted,
     shift,
-    refusals.second + shift // 3600 AS hour
+    (
+      (
+        refusals.second + shift
+      ) // (
+        3600
+      )
+    ) AS hour
   FROM refusals
   CROSS JOIN UNNEST([0, 1800]) AS _t0(shift)
   WHERE
-    refusals.second + shift // 3600 * 3600 - shift >= CAST(FLOOR(EPOCH($since)) AS BIGINT)
+    (
+      (
+        refusals.second + shift
+      ) // (
+        3600
+      )
+    ) * 3600 - shift >= CAST(FLOOR(EPOCH($since)) AS BIGINT)
 ), numbered AS (
   SELECT
     event_key,
@@ -105,7 +117,13 @@ WHERE
   numbered.refused = 20 AND totals.wants >= 5
 QUALIFY
   ROW_NUMBER() OVER (
-    PARTITION BY placed.caller, CAST(FLOOR(EPOCH(placed.occurred_at)) AS BIGINT) // 3600
+    PARTITION BY placed.caller, (
+      (
+        CAST(EPOCH(placed.occurred_at) AS BIGINT)
+      ) // (
+        3600
+      )
+    )
     ORDER BY totals.calls DESC, placed.occurred_at NULLS FIRST
   ) = 1
 ORDER BY

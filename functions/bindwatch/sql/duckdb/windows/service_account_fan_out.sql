@@ -46,11 +46,23 @@ WITH attempts AS (
     attempts.insert_id,
     attempts.timestamp,
     shift,
-    attempts.second + shift // 3600 AS hour
+    (
+      (
+        attempts.second + shift
+      ) // (
+        3600
+      )
+    ) AS hour
   FROM attempts
   CROSS JOIN UNNEST([0, 1800]) AS _t0(shift)
   WHERE
-    attempts.second + shift // 3600 * 3600 - shift >= CAST(FLOOR(EPOCH($since)) AS BIGINT)
+    (
+      (
+        attempts.second + shift
+      ) // (
+        3600
+      )
+    ) * 3600 - shift >= CAST(FLOOR(EPOCH($since)) AS BIGINT)
 ), first_refusals AS (
   SELECT
     event_key,
@@ -124,7 +136,13 @@ WHERE
   numbered.accounts = 5
 QUALIFY
   ROW_NUMBER() OVER (
-    PARTITION BY placed.caller, CAST(FLOOR(EPOCH(placed.occurred_at)) AS BIGINT) // 3600
+    PARTITION BY placed.caller, (
+      (
+        CAST(EPOCH(placed.occurred_at) AS BIGINT)
+      ) // (
+        3600
+      )
+    )
     ORDER BY totals.calls DESC, placed.occurred_at NULLS FIRST
   ) = 1
 ORDER BY
