@@ -5,14 +5,12 @@ An attribute nobody supplied is unknown, and what depends on it is unknown too; 
 expression that cannot be parsed is unknown, and so never lowers a risk.
 """
 
-import logging
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, timezone, tzinfo
 from functools import lru_cache
 from typing import Any
-from zoneinfo import ZoneInfo
 
 _LONGEST = 8192
 # IAM offers no comprehensions; nested ones would let an expression run for as long as its author likes.
@@ -103,6 +101,8 @@ def _compiled(expression: str) -> Any:
 @lru_cache(maxsize=1)
 def _cel() -> Any:
     """The evaluator, imported when the first condition is met: most inventories on a laptop have none."""
+    import logging
+
     import cel
 
     log = logging.getLogger("cel")
@@ -115,7 +115,11 @@ def _zone(name: str) -> tzinfo:
     if offset := _OFFSET.fullmatch(name):
         span = timedelta(hours=int(offset[2]), minutes=int(offset[3]))
         return timezone(-span if offset[1] == "-" else span)
-    return UTC if name == "UTC" else ZoneInfo(name)
+    if name == "UTC":
+        return UTC
+    from zoneinfo import ZoneInfo
+
+    return ZoneInfo(name)
 
 
 def _part(read: Callable[[datetime], int]) -> Callable[..., int]:

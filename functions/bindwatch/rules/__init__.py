@@ -11,6 +11,7 @@ from bindwatch.rules import (
     clusters_at_rest,
     custom_roles,
     denials,
+    escalation,
     federation,
     federation_at_rest,
     grants,
@@ -40,5 +41,6 @@ INVENTORY_RULES: Final[tuple[Rule[Inventory], ...]] = (
     *federation_at_rest.RULES,
     *grants_at_rest.RULES,
     *keys_at_rest.RULES,
+    *escalation.RULES,
 )
 WINDOW_RULES: Final[tuple[Rule[WindowRow], ...]] = windows.WINDOW_RULES
