@@ -113,7 +113,7 @@ def escalation_assembled(inventory: Inventory, context: Context) -> Iterator[Mat
             roles = ", ".join(f"{role} on {display(name)}" for role, name in {(g.role, g.resource): 0 for g in parts})
             yield Match(
                 subject=risky.principal.identity,
-                title=f"{risky.principal.member} can {path.why}, by grants on {display(spot.resource)} that do not show it",
+                title=f"{risky.principal.member} can {path.why}, by grants that look harmless apart",
                 resource_name=spot.resource,
                 principal=risky.principal.identity,
                 severity=band(spot.score),
