@@ -38,7 +38,7 @@ def test_a_chain_is_told_in_words_with_the_grant_to_remove():
     assert finding.title == f"{ADA} can become serviceAccount:{CI} in 1 step"
     assert finding.severity is Severity.HIGH
     assert finding.score >= 70
-    assert finding.notes[0].startswith(f"{ADA} → serviceAccount:{CI}: with roles/iam.serviceAccountTokenCreator on")
+    assert finding.notes[0].startswith(f"{ADA} → serviceAccount:{CI}: roles/iam.serviceAccountTokenCreator on")
     assert finding.remediation.commands
     assert [source.key for source in finding.evidence] == [ON_CI]
     assert findings(owner, "escalation-chain") == []

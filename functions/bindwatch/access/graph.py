@@ -38,7 +38,7 @@ class Hop:
     def __str__(self) -> str:
         roles = " and ".join(dict.fromkeys(grant.role for grant in self.grants))
         place = display(self.resource)
-        return f"{self.source} → {self.target}: with {roles} on {place} it can {self.path.why} ({self.path.id})"
+        return f"{self.source} → {self.target}: {roles} on {place} ({self.path.id}: {self.path.why})"
 
 
 @dataclass(frozen=True, slots=True)
@@ -249,7 +249,7 @@ class AccessGraph:
         for at, holder in enumerate(route):
             for grant in self._deciding(holder, at == len(route) - 1, self._chain(identity)[at : at + 1]):
                 after = self._without(route, at, grant)
-                if after < before - 1e-9 and (best is None or (after, at) < best[:2]):
+                if round(after) < round(before) and (best is None or (after, at) < best[:2]):
                     best = (after, at, Removal(grant, self._member(holder, grant), round(after)))
         return best[2] if best is not None else None
 

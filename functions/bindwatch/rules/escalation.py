@@ -113,7 +113,7 @@ def escalation_assembled(inventory: Inventory, context: Context) -> Iterator[Mat
             roles = ", ".join(f"{role} on {display(name)}" for role, name in {(g.role, g.resource): 0 for g in parts})
             yield Match(
                 subject=risky.principal.identity,
-                title=f"{risky.principal.member} can {path.why}, by grants that look harmless apart",
+                title=f"{risky.principal.member} holds, in grants that look harmless apart, a way to more: {path.why}",
                 resource_name=spot.resource,
                 principal=risky.principal.identity,
                 severity=band(spot.score),
