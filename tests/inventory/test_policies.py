@@ -129,3 +129,10 @@ def test_whatever_a_policy_is_it_reads_as_a_policy_and_every_loss_is_told(value:
     if isinstance(bindings, list) and len(policy.bindings) != len(bindings):
         assert told
     assert all(isinstance(member, str) for binding in policy.bindings for member in binding.members)
+
+
+def test_a_member_of_many_policies_is_one_string() -> None:
+    inventory, _ = quickly(chunk(PLAIN[0], PLAIN[3]))
+    first, second = (policy.bindings[0] for _, policy in inventory.policies)
+    assert first.members[0] is second.members[0]
+    assert first.role is second.role

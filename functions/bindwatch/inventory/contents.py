@@ -20,6 +20,16 @@ class PolicyRecord(msgspec.Struct, frozen=True, gc=False):
     partial: bool = False
 
 
+class PolicyAsset(msgspec.Struct, rename="camel", gc=False, forbid_unknown_fields=True):
+    """An asset of an export that holds its allow policy and nothing else; a line of one decodes straight into it."""
+
+    name: str
+    asset_type: str
+    policy: Policy = msgspec.field(name="iamPolicy")
+    ancestors: tuple[str, ...] = ()
+    update_time: str = ""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Contents:
     """What a builder hands over, every name in it canonical."""

@@ -1,7 +1,8 @@
 """IAM allow policies: bindings, conditions, audit configs, and the changes a log entry shows.
 
 What a policy is made of are msgspec structs, not dataclasses: a million members are decoded straight into them, and the
-garbage collector need not walk them (`gc=False`; they hold nothing but strings and each other, downwards only).
+garbage collector need not walk them (`gc=False`; they hold nothing but strings and each other, downwards only). Fields
+that are not known here are refused where losing them would lose audit configs: a tolerant reader takes over then.
 """
 
 from dataclasses import dataclass
@@ -28,21 +29,21 @@ class Binding(msgspec.Struct, frozen=True, gc=False):
     condition: Condition | None = None
 
 
-class AuditLogConfig(msgspec.Struct, frozen=True, gc=False, rename="camel"):
+class AuditLogConfig(msgspec.Struct, frozen=True, gc=False, rename="camel", forbid_unknown_fields=True):
     """One log type of an audit config, and who is exempt from it."""
 
     log_type: str
     exempted_members: tuple[str, ...] = ()
 
 
-class AuditConfig(msgspec.Struct, frozen=True, gc=False):
+class AuditConfig(msgspec.Struct, frozen=True, gc=False, forbid_unknown_fields=True):
     """Which data-access logs a service writes. `service` is `allServices` or an API name."""
 
     service: str
     log_configs: tuple[AuditLogConfig, ...] = msgspec.field(default=(), name="auditLogConfigs")
 
 
-class Policy(msgspec.Struct, frozen=True, gc=False, rename="camel"):
+class Policy(msgspec.Struct, frozen=True, gc=False, rename="camel", forbid_unknown_fields=True):
     """The allow policy of one resource."""
 
     bindings: tuple[Binding, ...] = ()

@@ -6,9 +6,8 @@ from typing import Any, Final
 import msgspec
 
 from bindwatch.inventory.builder import InventoryBuilder
-from bindwatch.inventory.coverage import Part
+from bindwatch.inventory.contents import PolicyAsset
 from bindwatch.model.policy import AuditConfig, AuditLogConfig, Binding, Condition, Policy
-from bindwatch.model.resource import project_of
 
 Report = Callable[[str, str], None]
 
@@ -104,17 +103,17 @@ def _kind(value: object) -> str:
     return names.get(type(value), "a number")
 
 
-class _SnakeAuditLogConfig(msgspec.Struct, gc=False):
+class _SnakeAuditLogConfig(msgspec.Struct, gc=False, forbid_unknown_fields=True):
     log_type: str
     exempted_members: tuple[str, ...] = ()
 
 
-class _SnakeAuditConfig(msgspec.Struct, gc=False):
+class _SnakeAuditConfig(msgspec.Struct, gc=False, forbid_unknown_fields=True):
     service: str
     audit_log_configs: tuple[_SnakeAuditLogConfig, ...] = ()
 
 
-class _SnakePolicy(msgspec.Struct, gc=False):
+class _SnakePolicy(msgspec.Struct, gc=False, forbid_unknown_fields=True):
     bindings: tuple[Binding, ...] = ()
     audit_configs: tuple[_SnakeAuditConfig, ...] = ()
     etag: str = ""
@@ -131,87 +130,54 @@ class _SnakePolicy(msgspec.Struct, gc=False):
         return Policy(self.bindings, audits, self.etag, self.version)
 
 
-class _CamelLine(msgspec.Struct, rename="camel", gc=False):
-    name: str
-    asset_type: str
-    iam_policy: Policy
-    ancestors: tuple[str, ...] = ()
-    update_time: str = ""
-    resource: msgspec.Raw = msgspec.Raw()
-
-
-class _SnakeLine(msgspec.Struct, gc=False):
+class _SnakeLine(msgspec.Struct, gc=False, forbid_unknown_fields=True):
     name: str
     asset_type: str
     iam_policy: _SnakePolicy
     ancestors: tuple[str, ...] = ()
     update_time: str = ""
-    resource: msgspec.Raw = msgspec.Raw()
+
+    def asset(self) -> PolicyAsset:
+        return PolicyAsset(self.name, self.asset_type, self.iam_policy.policy(), self.ancestors, self.update_time)
 
 
-_CAMEL: Final = msgspec.json.Decoder(_CamelLine)
+_CAMEL: Final = msgspec.json.Decoder(PolicyAsset)
 _SNAKE: Final = msgspec.json.Decoder(_SnakeLine)
+_REFUSED: Final = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 
 
 def take_policy_lines(chunk: bytes, builder: InventoryBuilder, *, first_line: int = 1) -> list[tuple[int, bytes]]:
     """Take the policy assets out of some whole lines of NDJSON, and give back the lines that are not plainly one.
 
     The lines that come back, with their numbers, are for `read_inventory_document` or whoever else reads them: they
-    are something else, hold more than a policy, or are damaged. About as fast as parsing the JSON at all.
+    are something else, hold more than a policy, or are damaged. A chunk of a megabyte or so costs least.
     """
-    snake = b'"asset_type"' in chunk
-    if snake and (b"auditConfigs" in chunk or b"iamPolicy" in chunk or b'"assetType"' in chunk):
-        return _line_by_line(chunk, builder, first_line)
-    if not snake and (b"audit_configs" in chunk or b"audit_log_configs" in chunk or b"iam_policy" in chunk):
-        return _line_by_line(chunk, builder, first_line)
     try:
-        lines: list[Any] = (_SNAKE if snake else _CAMEL).decode_lines(chunk)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        if b'"asset_type"' in chunk[:4096]:
+            assets = [line.asset() for line in _SNAKE.decode_lines(chunk)]
+        else:
+            assets = _CAMEL.decode_lines(chunk)
+    except _REFUSED:
         return _line_by_line(chunk, builder, first_line)
-    if any(line.resource for line in lines):
-        return _line_by_line(chunk, builder, first_line)
-    _add(lines, builder)
+    builder.add_policy_assets(assets)
     return []
 
 
 def _line_by_line(chunk: bytes, builder: InventoryBuilder, first_line: int) -> list[tuple[int, bytes]]:
     rest = []
-    taken = []
+    assets = []
     for number, line in enumerate(chunk.split(b"\n"), first_line):
         found = _one(line) if b"olicy" in line else None
-        if found is not None and not found.resource:
-            taken.append(found)
+        if found is not None:
+            assets.append(found)
         elif line.strip():
             rest.append((number, line))
-    _add(taken, builder)
+    builder.add_policy_assets(assets)
     return rest
 
 
-def _one(line: bytes) -> _CamelLine | _SnakeLine | None:
-    snake = b'"asset_type"' in line
-    foreign = (b"auditConfigs", b"auditLogConfigs") if snake else (b"audit_configs", b"audit_log_configs")
-    if any(word in line for word in foreign):
-        return None
+def _one(line: bytes) -> PolicyAsset | None:
     try:
-        return _SNAKE.decode(line) if snake else _CAMEL.decode(line)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return _CAMEL.decode(line) if b'"assetType"' in line else _SNAKE.decode(line).asset()
+    except _REFUSED:
         return None
-
-
-def _add(lines: list[Any], builder: InventoryBuilder) -> None:
-    chains: set[tuple[str, ...]] = set()
-    for line in lines:
-        name, policy, chain = line.name, line.iam_policy, line.ancestors
-        if chain:
-            chains.add(chain)
-            builder.add_ancestors(name, chain)
-        else:
-            builder.saw_exported("iam-policy", Part.POLICIES, project_of(name))
-        builder.add_policy(
-            name,
-            policy if isinstance(policy, Policy) else policy.policy(),
-            asset_type=line.asset_type,
-            update_time=line.update_time,
-        )
-    for chain in chains:
-        builder.saw_exported("iam-policy", Part.POLICIES, project_of(chain[0]))
