@@ -110,7 +110,8 @@ def service_account_attached(entry: LogEntry, context: Context) -> Iterator[Matc
     `iam.serviceAccounts.actAs` from the caller, and read what the account did since.
 
     ## Known false positives
-    Every deployment. Pipelines that deploy in their own project are not reported, people are LOW.
+    Every deployment. Service accounts that deploy are reported only where they attach one that can take over more, in
+    another project; people are LOW.
 
     ## Blind spots
     Where the default account is used the entry may not name it. Not every service writes the actAs record; it has no
@@ -125,18 +126,15 @@ def service_account_attached(entry: LogEntry, context: Context) -> Iterator[Matc
     severity, why = weight_of_caller(entry, context)
     reach = reach_of_account(email, context)
     account = parse_email(email)
-    across = caller is not None and _is_across(caller, account, context)
     if caller is not None and (caller.is_service_agent or context.is_automation(caller) or caller.email == email):
         return
-    if severity is Severity.INFO and not reach and not across:
+    if severity is Severity.INFO and not (reach and same_project(*_homes(caller, account, context), context) is False):
         return
     if reach and (is_person(caller) or caller is None or caller.is_default_service_account):
         severity = max(severity, Severity.MEDIUM)
     if caller is not None and is_outsider(caller, context):
         severity = Severity.HIGH
     notes = [f"{why[0].upper()}{why[1:]}."]
-    if across:
-        notes.append("The account belongs to another project than the caller.")
     if reach:
         notes.append(f"{email} holds {', '.join(reach)}.")
     if account is not None and account.is_default_service_account:
@@ -150,11 +148,9 @@ def service_account_attached(entry: LogEntry, context: Context) -> Iterator[Matc
     )
 
 
-def _is_across(caller: Principal, account: Principal | None, context: Context) -> bool:
-    if account is None:
-        return False
-    home, project = project_of_caller(caller, context), project_of_caller(account, context)
-    return same_project(home, project, context) is False
+def _homes(caller: Principal | None, account: Principal | None, context: Context) -> tuple[str, str]:
+    left, right = (project_of_caller(one, context) if one is not None else "" for one in (caller, account))
+    return left, right
 
 
 RULES = (service_account_attached,)

@@ -88,7 +88,8 @@ def external_member(entry: LogEntry, context: Context) -> Iterator[Match]:
     ## Blind spots
     Where no domain is configured and no inventory shows the organization, only private accounts (gmail.com and so on)
     are known to be outside; a member whose domain differs from that of the person granting is then LOW, with low
-    confidence. Outsiders inside a group of the organization are not seen here.
+    confidence. Outsiders inside a group are
+    for `group-with-outsiders`.
     """
     yield from standing.in_entry(standing.external_member, entry, context)
     yield from _unlike_the_granter(entry, context)
@@ -117,6 +118,33 @@ def _unlike_the_granter(entry: LogEntry, context: Context) -> Iterator[Match]:
 
 def _organization_of(domain: str) -> str:
     return ".".join(domain.split(".")[-2:])
+
+
+@log_rule(
+    "group-with-outsiders",
+    Severity.HIGH,
+    Category.OVER_PRIVILEGE,
+    methods=SET_IAM_POLICY,
+    techniques=["T1098.003"],
+    equivalents=["scc:SENSITIVE_ROLE_TO_GROUP_WITH_EXTERNAL_MEMBER"],
+)
+def group_with_outsiders(entry: LogEntry, context: Context) -> Iterator[Match]:
+    """A role that leads to takeover was granted to a group with members outside the organization.
+
+    ## Why it matters
+    The policy names only the group, so a review of it sees nobody from outside; and whoever manages the group decides
+    who is let in next.
+
+    ## What to do
+    Take the outsiders out of the group, or give the role to a group that can have none.
+
+    ## Known false positives
+    Groups made for working with a partner: name its domain in the settings (`trusted_domains`).
+
+    ## Blind spots
+    Members are known only where an inventory lists the group. Groups inside groups are not followed.
+    """
+    yield from standing.in_entry(standing.group_with_outsiders, entry, context)
 
 
 @log_rule(
@@ -497,6 +525,7 @@ def default_account_changed_policy(entry: LogEntry, context: Context) -> Iterato
 RULES = (
     public_member,
     external_member,
+    group_with_outsiders,
     privileged_role,
     impersonation_role_on_project,
     impersonation_role_on_service_account,

@@ -275,7 +275,7 @@ def impersonation_role_on_account(grant: Grant, resource: str, context: Context)
 
 def _weight_on_account(grant: Grant, account: str, *, takeover: bool, context: Context) -> tuple[Severity, str]:
     member = grant.principal
-    words = "can mint its tokens" if takeover else "can run code as it"
+    words = "can become it" if takeover else "can run code as it"
     if member.is_public or is_outsider(member, context):
         return Severity.CRITICAL if takeover else Severity.HIGH, words
     if member.kind is PrincipalKind.SERVICE_ACCOUNT:
@@ -368,6 +368,27 @@ def foreign_pool_member(grant: Grant, resource: str, context: Context) -> Match 
             *(found.reasons() if found else ()),
         ),
         remediation=removal(grant, resource),
+    )
+
+
+def group_with_outsiders(grant: Grant, resource: str, context: Context) -> Match | None:
+    """A group that holds a role which leads to takeover has members outside the organization."""
+    if grant.principal.kind is not PrincipalKind.GROUP or context.inventory is None:
+        return None
+    group = context.inventory.group(grant.principal.email)
+    if group is None:
+        return None
+    outside = [member for member in group.members if is_outsider(parse_member(member), context)]
+    found = risk_of_grant(grant, resource, context)
+    if not outside or found is None or not found.leads_to_takeover:
+        return None
+    return Match(
+        subject=subject_of(grant),
+        title=f"{len(outside)} outsiders in group {group.email} hold {grant.role} on {display(resource)}",
+        principal=grant.principal.identity,
+        score=found.score,
+        notes=(f"Outside the organization: {', '.join(outside[:5])}", *found.reasons()),
+        remediation=removal(grant, resource, f"Take the outsiders out of {group.email}, or the role from the group"),
     )
 
 
