@@ -11,7 +11,6 @@ from bindwatch.model.document import Document
 from bindwatch.model.finding import Category, Confidence, Remediation, Severity, State
 from bindwatch.model.log_entry import LogEntry
 from bindwatch.model.principal import parse_subject
-from bindwatch.model.resource import canonical
 from bindwatch.rule import Context, Match, Outcome, log_rule
 from bindwatch.rules.callers import is_expected
 from bindwatch.rules.methods import IAM, STS, activity, data_access
@@ -141,7 +140,7 @@ def _provider(entry: LogEntry) -> _Provider | None:
         provider_id = request.text(f"{kind}Id") or "unnamed"
         name = f"{request.text('parent') or name}/providers/{provider_id}"
     mask = frozenset(_camel(item) for item in request.text("updateMask").split(",") if item)
-    return _Provider(canonical(name), body, created, mask)
+    return _Provider(entry.named(name), body, created, mask)
 
 
 def _camel(path: str) -> str:
@@ -312,9 +311,9 @@ def workload_pool_gone(entry: LogEntry, context: Context) -> Iterator[Match]:
     what = "provider" if verb.endswith("Provider") else "pool"
     done = "disabled" if verb.startswith("Update") else "deleted"
     yield Match(
-        subject=f"{done} {canonical(name)}",
+        subject=f"{done} {entry.named(name)}",
         title=f"Identity {what} {name.rpartition('/')[2]} was {done} by {entry.caller_name}",
-        resource_name=canonical(name),
+        resource_name=entry.named(name),
         severity=Severity.LOW if is_expected(entry.caller, context) else Severity.MEDIUM,
     )
 
@@ -355,9 +354,9 @@ def trust_revived(entry: LogEntry, context: Context) -> Iterator[Match]:
             return
     name = entry.request.text("name") or entry.raw_resource_name
     yield Match(
-        subject=canonical(name),
+        subject=entry.named(name),
         title=f"{entry.caller_name} brought identity pool or provider {name.rpartition('/')[2]} back",
-        resource_name=canonical(name),
+        resource_name=entry.named(name),
         severity=Severity.LOW if is_expected(entry.caller, context) else Severity.MEDIUM,
     )
 
@@ -399,7 +398,7 @@ def workforce_pool_changed(entry: LogEntry, context: Context) -> Iterator[Match]
     done = {"C": "created", "U": "changed", "D": "deleted"}.get(verb[:1], "changed")
     pool = entry.request.text("workforcePoolId") or entry.request.text("workforcePoolProviderId")
     yield Match(
-        subject=f"{done} {canonical(name)} {pool}".strip(),
+        subject=f"{done} {entry.named(name)} {pool}".strip(),
         title=f"Workforce {what} {pool or name.rpartition('/')[2]} was {done} by {entry.caller_name}",
         severity=Severity.LOW if is_expected(entry.caller, context) else Severity.MEDIUM,
     )
@@ -473,7 +472,7 @@ def token_exchange_rejected(entry: LogEntry, context: Context) -> Iterator[Match
     ## Blind spots
     Some failures of the exchange are not logged at all. The subject is what the outside token says.
     """
-    name = canonical(entry.raw_resource_name or entry.request.text("audience"))
+    name = entry.named(entry.raw_resource_name or entry.request.text("audience"))
     subject = entry.authentication.principal_subject or "an unnamed subject"
     mapped = parse_subject(entry.metadata.text("mapped_principal") or entry.metadata.text("mappedPrincipal"))
     message = entry.status_message
@@ -521,9 +520,9 @@ def pool_policy_changed(entry: LogEntry, context: Context) -> Iterator[Match]:
     verb = entry.method.rpartition(".")[2]
     name = entry.request.text("resource") or entry.request.text("parent") or entry.raw_resource_name
     yield Match(
-        subject=f"{verb} {canonical(name)}",
+        subject=f"{verb} {entry.named(name)}",
         title=f"{entry.caller_name} changed who controls identity pool {name.rpartition('/')[2]} ({verb})",
-        resource_name=canonical(name),
+        resource_name=entry.named(name),
         severity=Severity.LOW if is_expected(entry.caller, context) else Severity.MEDIUM,
         notes=tuple(f"{grant.role} to {grant.member}" for grant in entry.grants[:5]),
     )
