@@ -1,0 +1,98 @@
+"""Rules for a known identity that turns up where or how it does not belong, told from a single entry."""
+
+import re
+from collections.abc import Iterator
+from typing import Final
+
+from bindwatch.model.account_email import AccountOrigin, account_origin
+from bindwatch.model.finding import Category, Confidence, Severity
+from bindwatch.model.log_entry import LogEntry
+from bindwatch.model.principal import PrincipalKind
+from bindwatch.rule import ANY_METHOD, Context, Match, log_rule
+from bindwatch.rules.addresses import comes_from_internet
+from bindwatch.rules.weight import is_routine
+
+# No machine of Compute Engine runs these: a token of one that comes from there was carried away.
+_WORKSTATION: Final = re.compile(r"(?i)\b(?:darwin|macintosh|mac ?os|windows nt|from-script/false.*windows|mozilla/5)")
+
+
+@log_rule(
+    "attached-identity-used-outside",
+    Severity.HIGH,
+    Category.THREAT,
+    methods=(ANY_METHOD,),
+    techniques=["T1552.005", "T1078.004"],
+    equivalents=["stratus:gcp.initial-access.use-compute-sa-outside-gcp"],
+)
+def attached_identity_used_outside(entry: LogEntry, context: Context) -> Iterator[Match]:
+    """A default service account, which machines use, called from a person's computer.
+
+    ## Why it matters
+    The token of an attached service account comes from the metadata server of a machine. Used from a workstation it was
+    carried away, by somebody who could run a command on the machine or reach its metadata through an application.
+
+    ## What to do
+    Find the machine, its service account and who was on it. Tokens end after an hour; disabling the account ends them
+    at once, and with them everything else that runs as it.
+
+    ## Known false positives
+    A person who signs in with a key of the default account: the entry then names the key, and a rule on keys says so.
+
+    ## Blind spots
+    An intruder who calls from Linux in a cloud looks like any other machine.
+    """
+    if "developer.gserviceaccount.com" not in entry.caller_name:
+        return
+    caller = entry.caller
+    if caller is None or caller.kind is not PrincipalKind.SERVICE_ACCOUNT or entry.key_name:
+        return
+    if account_origin(caller.email.partition("@")[0], caller.domain) is not AccountOrigin.COMPUTE_DEFAULT:
+        return
+    found = _WORKSTATION.search(entry.user_agent)
+    if found is None or not comes_from_internet(entry) or is_routine(entry, context):
+        return
+    yield Match(
+        subject=f"{caller.email} from {entry.caller_ip}",
+        title=f"{caller.email} called from {entry.caller_ip} with a user agent of {found[0].strip()}",
+        resource_name=f"//cloudresourcemanager.googleapis.com/{entry.scope}",
+    )
+
+
+@log_rule(
+    "user-agent-missing",
+    Severity.INFO,
+    Category.THREAT,
+    methods=(ANY_METHOD,),
+    techniques=["T1078.004"],
+    equivalents=["sentinel:GCPIAMEmptyUA"],
+)
+def user_agent_missing(entry: LogEntry, context: Context) -> Iterator[Match]:
+    """A service account called from the internet without saying with what.
+
+    ## Why it matters
+    Google's libraries name themselves. A bare request is a script, or somebody who does not want to be recognised.
+
+    ## What to do
+    Look at the address and at what else came from it.
+
+    ## Known false positives
+    Hand-written clients: hence INFO.
+
+    ## Blind spots
+    Any text at all hides it.
+    """
+    if entry.user_agent:
+        return
+    caller = entry.caller
+    if caller is None or not caller.is_user_managed_service_account:
+        return
+    if comes_from_internet(entry) and not is_routine(entry, context):
+        yield Match(
+            subject=f"{caller.email} from {entry.caller_ip}",
+            title=f"{caller.email} called from {entry.caller_ip} without a user agent",
+            resource_name=f"//cloudresourcemanager.googleapis.com/{entry.scope}",
+            confidence=Confidence.LOW,
+        )
+
+
+RULES: Final = (attached_identity_used_outside, user_agent_missing)

@@ -1,0 +1,275 @@
+"""Rules for log sinks and exclusions: what decides where entries go, and which never arrive."""
+
+from collections.abc import Iterator
+from typing import Final
+
+from bindwatch.inventory.hierarchy import LogSink
+from bindwatch.model.change import Run, remedy
+from bindwatch.model.document import Document
+from bindwatch.model.finding import Category, Confidence, Remediation, Severity
+from bindwatch.model.log_entry import LogEntry
+from bindwatch.model.resource import project_of
+from bindwatch.rule import Context, Match, log_rule
+from bindwatch.rules.logging_entry import (
+    config,
+    known_sink,
+    last,
+    short,
+    sink_update,
+    touches_audit_logs,
+    writes,
+    written_fields,
+)
+from bindwatch.rules.methods import LOGGING, activity
+from bindwatch.rules.weight import scope_flags, weighed
+
+
+@log_rule(
+    "log-sink-deleted",
+    Severity.HIGH,
+    Category.THREAT,
+    methods=activity(LOGGING, *config("DeleteSink")),
+    techniques=["T1562.008"],
+    equivalents=[
+        "panther:GCP.Log.Bucket.Or.Sink.Deleted",
+        "elastic:defense_evasion_gcp_logging_sink_deletion",
+        "stratus:gcp.defense-evasion.delete-logging-sink",
+        "csa:3.01",
+        "falco:GCP logging sink deleted",
+    ],
+)
+def log_sink_deleted(entry: LogEntry, context: Context) -> Iterator[Match]:
+    """A log sink was deleted.
+
+    ## Why it matters
+    Whatever read the logs through this sink, bindwatch included, receives nothing more, and a sink does not deliver
+    later what it missed.
+
+    ## What to do
+    Ask the caller. Create the sink again, give its new writer identity the rights of the old one on the destination,
+    and read the gap from the log buckets (`gcloud logging read`), which the sink did not feed.
+
+    ## Known false positives
+    Clean-up of a project that is being taken down. Name the automation that does it in the settings.
+
+    ## Blind spots
+    A destination that is deleted, or a writer identity that loses its rights, silences a sink just as well.
+    """
+    name = entry.raw_resource_name or entry.request.text("sinkName")
+    known = known_sink(entry, context)
+    yield Match(
+        subject=f"sink {last(name)}",
+        title=f"The log sink {last(name)} was deleted by {entry.caller_name}",
+        severity=weighed(Severity.HIGH, entry, context),
+        notes=(f"It sent to {known.destination}",) if known else (),
+        remediation=_recreated(name, known),
+    )
+
+
+def _recreated(name: str, known: LogSink | None) -> Remediation:
+    if known is None:
+        return remedy("Create the sink again, from its configuration in code or from an export")
+    create = ("gcloud", "logging", "sinks", "create", last(name), known.destination)
+    children = ("--include-children",) if known.include_children else ()
+    return remedy(
+        "Create the sink again as the inventory last saw it, then grant its new writer identity on the destination",
+        Run(
+            (*create, f"--log-filter={known.filter}", *children, *scope_flags(name)),
+            ("gcloud", "logging", "sinks", "delete", last(name), *scope_flags(name)),
+        ),
+    )
+
+
+@log_rule(
+    "log-sink-weakened",
+    Severity.HIGH,
+    Category.THREAT,
+    methods=activity(LOGGING, *config("UpdateSink")),
+    techniques=["T1562.008", "T1537"],
+    equivalents=[
+        "panther:GCP.Logging.Sink.Modified",
+        "panther:GCP.Logging.Settings.Modified",
+        "elastic:exfiltration_gcp_logging_sink_modification",
+        "stratus:gcp.defense-evasion.disable-logging-sink",
+        "csa:3.01",
+        "falco:GCP logging sink modified",
+    ],
+)
+def log_sink_weakened(entry: LogEntry, context: Context) -> Iterator[Match]:
+    """A log sink was disabled, redirected, or made to leave entries out.
+
+    ## Why it matters
+    A sink that is switched off, filters more or excludes the right method names still looks healthy, while what reads
+    through it goes blind. A new destination can carry the logs out of the organization.
+
+    ## What to do
+    Compare the field named in the finding with what was intended, and set it back. Read the gap from the log buckets.
+
+    ## Known false positives
+    Cost work that leaves out debug or flow logs: an exclusion that touches no audit entries weighs less. Name the
+    automation that manages sinks in the settings.
+
+    ## Blind spots
+    The entry shows the new value only. Whether a filter became narrower is told by comparing it with the inventory.
+    """
+    mask, sink = written_fields(entry), entry.request.document("sink")
+    name = last(entry.raw_resource_name or entry.request.text("sinkName"))
+    for field, severity, what, fix in _sink_changes(entry, sink, mask, context):
+        yield Match(
+            subject=f"sink {name}: {field}",
+            title=f"The log sink {name} {what}",
+            severity=weighed(severity, entry, context),
+            confidence=Confidence.HIGH if mask else Confidence.MEDIUM,
+            remediation=fix,
+        )
+
+
+def _sink_changes(
+    entry: LogEntry, sink: Document, mask: frozenset[str] | None, context: Context
+) -> Iterator[tuple[str, Severity, str, Remediation]]:
+    known = known_sink(entry, context)
+    if writes(mask, "disabled") and sink.flag("disabled"):
+        fix = remedy("Switch the sink on again", Run(sink_update(entry, "--no-disabled")))
+        yield "disabled", Severity.HIGH, "was disabled", fix
+    if mask and "destination" in mask and (destination := sink.text("destination")):
+        away = _leaves(entry, destination, context)
+        severity = Severity.HIGH if away else Severity.MEDIUM
+        where = f"was redirected to {destination}" + (", which is outside the projects you trust" if away else "")
+        yield "destination", severity, where, _set_back(entry, "destination", known.destination if known else "")
+    if mask and "filter" in mask and (text := sink.text("filter")):
+        yield (
+            "filter",
+            Severity.MEDIUM,
+            f"now keeps only entries that match: {short(text)}",
+            _set_back(entry, "filter", known.filter if known else ""),
+        )
+    if writes(mask, "exclusions"):
+        for exclusion in sink.documents("exclusions"):
+            if exclusion.flag("disabled"):
+                continue
+            label, text = exclusion.text("name"), exclusion.text("filter")
+            fix = remedy(
+                "Remove the exclusion",
+                Run(
+                    sink_update(entry, f"--remove-exclusions={label}"),
+                    sink_update(entry, f"--add-exclusion=^;^name={label};filter={text}"),
+                ),
+            )
+            severity = Severity.HIGH if touches_audit_logs(text) else Severity.MEDIUM
+            yield (
+                f"exclusion {label}",
+                severity,
+                f"now leaves out entries that match: {short(text) or 'anything'}",
+                fix,
+            )
+    if mask and "includeChildren" in mask and not sink.flag("includeChildren"):
+        fix = remedy("Include the child resources again", Run(sink_update(entry, "--include-children")))
+        yield "includeChildren", Severity.HIGH, "no longer includes the projects below it", fix
+    if writes(mask, "interceptChildren") and sink.flag("interceptChildren"):
+        fix = remedy("Let the entries reach the sinks below again", Run(sink_update(entry, "--no-intercept-children")))
+        yield "interceptChildren", Severity.MEDIUM, "now keeps entries from the sinks below it", fix
+
+
+def _set_back(entry: LogEntry, field: str, value: str) -> Remediation:
+    if not value:
+        return remedy(f"Set the {field} back to what your configuration says")
+    arguments = (value,) if field == "destination" else (f"--log-filter={value}",)
+    return remedy(f"Set the {field} back to what the inventory last saw", Run(sink_update(entry, *arguments)))
+
+
+def _leaves(entry: LogEntry, destination: str, context: Context) -> bool:
+    project = project_of("//" + destination)
+    if not project or project == entry.project:
+        return False
+    if project in context.trusted_projects:
+        return False
+    if context.inventory is not None and context.inventory.project(project) is not None:
+        return False
+    return bool(context.trusted_projects) or context.inventory is not None
+
+
+@log_rule(
+    "log-sink-sends-elsewhere",
+    Severity.MEDIUM,
+    Category.THREAT,
+    methods=activity(LOGGING, *config("CreateSink")),
+    techniques=["T1537"],
+    equivalents=["csa:3.01"],
+)
+def log_sink_sends_elsewhere(entry: LogEntry, context: Context) -> Iterator[Match]:
+    """A log sink was created that sends to another project.
+
+    ## Why it matters
+    Logs hold names, addresses and queries; a sink is a way to carry them out that keeps working on its own. A sink
+    that intercepts also keeps them from the sinks below.
+
+    ## What to do
+    Ask whose project the destination is. Delete the sink where nobody can tell.
+
+    ## Known false positives
+    A central logging project: name it among the trusted projects, or judge with an inventory that holds it.
+
+    ## Blind spots
+    A BigQuery dataset or bucket of the same project can be shared outside afterwards.
+    """
+    sink = entry.request.document("sink")
+    destination = sink.text("destination")
+    project = project_of("//" + destination)
+    intercepts = bool(sink.flag("interceptChildren"))
+    if not intercepts and (not project or project == entry.project):
+        return
+    away = _leaves(entry, destination, context)
+    known = bool(context.trusted_projects) or context.inventory is not None
+    severity = Severity.HIGH if away else Severity.MEDIUM if intercepts else Severity.INFO if known else Severity.LOW
+    name = sink.text("name") or last(entry.raw_resource_name)
+    yield Match(
+        subject=f"sink {name} to {destination}",
+        title=f"The log sink {name} sends to {destination}"
+        + (" and keeps entries from the sinks below" if intercepts else ""),
+        severity=weighed(severity, entry, context),
+        remediation=remedy(
+            "Delete the sink if its destination is not yours",
+            Run(("gcloud", "logging", "sinks", "delete", name, *scope_flags(entry.raw_resource_name))),
+        ),
+    )
+
+
+@log_rule(
+    "log-exclusion-created",
+    Severity.HIGH,
+    Category.THREAT,
+    methods=activity(LOGGING, *config("CreateExclusion", "UpdateExclusion")),
+    techniques=["T1562.008"],
+    equivalents=["panther:GCP.Logging.Settings.Modified", "csa:3.01"],
+)
+def log_exclusion_created(entry: LogEntry, context: Context) -> Iterator[Match]:
+    """A log exclusion was created or changed.
+
+    ## Why it matters
+    What an exclusion matches is thrown away before it is stored. Data Access entries, the only trace of tokens that
+    were minted and secrets that were read, can be excluded.
+
+    ## What to do
+    Read the filter. Where it matches audit entries and nobody meant it to, disable the exclusion.
+
+    ## Known false positives
+    Exclusions that save the cost of load balancer or debug logs weigh less: their filters name no audit entries.
+
+    ## Blind spots
+    Admin Activity entries cannot be excluded from the _Required bucket, only from the copies other sinks make.
+    """
+    exclusion = entry.request.document("exclusion")
+    if exclusion.flag("disabled"):
+        return
+    text = exclusion.text("filter")
+    name = exclusion.text("name") or last(entry.raw_resource_name)
+    severity = Severity.HIGH if touches_audit_logs(text) else Severity.MEDIUM
+    yield Match(
+        subject=f"exclusion {last(name)}",
+        title=f"Entries that match {short(text) or 'anything'} are no longer kept",
+        severity=weighed(severity, entry, context),
+        remediation=remedy(f"Delete the exclusion {last(name)} in the Logs Router, or disable it"),
+    )
+
+
+RULES: Final = (log_sink_deleted, log_sink_weakened, log_sink_sends_elsewhere, log_exclusion_created)

@@ -1,0 +1,78 @@
+"""What an entry of the Logging API tells: which fields a call writes, and which sink it is about."""
+
+from typing import Final
+
+from bindwatch.inventory.hierarchy import LogSink
+from bindwatch.model.log_entry import LogEntry
+from bindwatch.rule import Context
+from bindwatch.rules.weight import scope_flags
+
+_CONFIG: Final = "google.logging.v2.ConfigServiceV2."
+# What an exclusion or a narrower filter must not touch: words that only audit entries have in them.
+_AUDIT_WORDS: Final = (
+    "cloudaudit",
+    "protopayload",
+    "iamcredentials",
+    "setiampolicy",
+    "k8s.io",
+    "iam.googleapis.com",
+    "sts.googleapis.com",
+)
+
+
+def config(*names: str) -> tuple[str, ...]:
+    """The full names of methods of the configuration service."""
+    return tuple(_CONFIG + name for name in names)
+
+
+def written_fields(entry: LogEntry) -> frozenset[str] | None:
+    """The fields an update writes, by the first word of each path; None where the entry has no mask."""
+    text = entry.request.text("updateMask") or ",".join(entry.request.texts("updateMask.paths"))
+    if not text or text == "*":
+        return None
+    words = (word.strip().partition(".")[0] for word in text.split(","))
+    return frozenset(
+        head + "".join(part.capitalize() for part in rest) for head, *rest in (w.split("_") for w in words)
+    )
+
+
+def writes(fields: frozenset[str] | None, field: str) -> bool:
+    """Whether an update writes the field, as far as its mask tells."""
+    return fields is None or field in fields
+
+
+def last(name: str) -> str:
+    """The last word of a resource name."""
+    return name.rpartition("/")[2]
+
+
+def location_flags(name: str) -> tuple[str, ...]:
+    """`--location=L` for the name of a log bucket; empty where it has none."""
+    words = name.split("/")
+    return (f"--location={words[words.index('locations') + 1]}",) if "locations" in words[:-1] else ()
+
+
+def known_sink(entry: LogEntry, context: Context) -> LogSink | None:
+    """The sink as the inventory last saw it."""
+    if context.inventory is None:
+        return None
+    name = entry.raw_resource_name
+    return next((sink for sink in context.inventory.all(LogSink) if sink.name.endswith(name)), None) if name else None
+
+
+def sink_update(entry: LogEntry, *flags: str) -> tuple[str, ...]:
+    """The command that changes the sink of the entry."""
+    name = entry.raw_resource_name
+    return ("gcloud", "logging", "sinks", "update", last(name), *flags, *scope_flags(name))
+
+
+def touches_audit_logs(text: str) -> bool:
+    """Whether a filter can match audit entries: it names them, or matches by nothing but severity, or matches all."""
+    lowered = text.lower()
+    return not lowered.strip(" *\"'") or any(word in lowered for word in _AUDIT_WORDS) or "severity" in lowered
+
+
+def short(text: str) -> str:
+    """A filter on one line, cut where it is long."""
+    joined = " ".join(text.split())
+    return joined if len(joined) <= 160 else joined[:157] + "..."

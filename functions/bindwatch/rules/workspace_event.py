@@ -1,0 +1,56 @@
+"""What a Google Workspace entry tells: its events and their parameters."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Final
+
+from bindwatch.model.document import Document
+from bindwatch.model.log_entry import LogEntry
+from bindwatch.rule import Method
+from bindwatch.rules.methods import activity
+
+ADMIN: Final = "admin.googleapis.com"
+LOGIN: Final = "login.googleapis.com"
+_ADMIN_SERVICE: Final = "google.admin.AdminService."
+_LOGIN_SERVICE: Final = "google.login.LoginService."
+
+
+def admin(*names: str) -> tuple[Method, ...]:
+    """Events of the Admin console; they reach Cloud Logging only where Workspace shares its logs."""
+    return activity(ADMIN, *(_ADMIN_SERVICE + name for name in names))
+
+
+def login(*names: str) -> tuple[Method, ...]:
+    """Sign-in events; Data Access entries of the organization that no audit config switches off."""
+    return tuple(Method(LOGIN, _LOGIN_SERVICE + name, "data_access") for name in names)
+
+
+@dataclass(frozen=True, slots=True)
+class WorkspaceEvent:
+    """One event of an entry: its name in the Reports API (`ADD_GROUP_MEMBER`), and its parameters."""
+
+    name: str
+    parameters: tuple[Document, ...]
+
+    def text(self, parameter: str) -> str:
+        """The value of a parameter, the first one of a repeated parameter; '' where there is none."""
+        for item in self.parameters:
+            if item.text("name").upper() == parameter.upper():
+                flag = item.flag("boolValue")
+                if flag is not None:
+                    return "true" if flag else "false"
+                return item.text("value") or next(iter(item.texts("multiStrValue")), "") or item.text("intValue")
+        return ""
+
+    def texts(self, parameter: str) -> tuple[str, ...]:
+        """All values of a repeated parameter."""
+        for item in self.parameters:
+            if item.text("name").upper() == parameter.upper():
+                return item.texts("multiStrValue") or item.texts("value")
+        return ()
+
+
+def events_of(entry: LogEntry) -> Iterator[WorkspaceEvent]:
+    """The events of an entry, in their order."""
+    for event in entry.metadata.documents("event"):
+        yield WorkspaceEvent(event.text("eventName").upper(), event.documents("parameter"))
