@@ -8,7 +8,8 @@ from bindwatch.inventory.hierarchy import Project
 from bindwatch.model.finding import AssetRef, Category, Remediation, Severity
 from bindwatch.model.policy import AuditConfig
 from bindwatch.model.resource import display, project_name
-from bindwatch.rule import Context, Match, inventory_rule
+from bindwatch.rule import Context, Match, at_rest_of, inventory_rule
+from bindwatch.rules import audit_settings
 
 # Minting is logged as ADMIN_READ of iam.googleapis.com, for which iamcredentials has no setting of its own; the
 # exchange of federated tokens as ADMIN_READ of sts.googleapis.com. (IAM audit logging, observed permissionType.)
@@ -96,29 +97,12 @@ def _terraform(project: str, service: str) -> str:
     )
 
 
-@inventory_rule(
-    "audit-log-exemption",
-    Severity.MEDIUM,
-    Category.BLIND_SPOT,
+@at_rest_of(
+    audit_settings.audit_log_exemption,
     needs=[Part.POLICIES],
-    techniques=["T1562.008"],
-    equivalents=["secops:gcp_exempt_principals_from_audit_log", "sentinel:GCPDataAccessLoggingExemption"],
 )
 def audit_log_exemption(inventory: Inventory, context: Context) -> Iterator[Match]:
-    """A principal was exempt from data-access logging.
-
-    ## Why it matters
-    What it reads, and every token it mints, leaves no trace. An exemption is the quietest way to hide.
-
-    ## What to do
-    Remove the exempted member from the audit config.
-
-    ## Known false positives
-    Scanners that read everything and are exempt for cost: mute those with an owner and an expiry.
-
-    ## Blind spots
-    Sink exclusions do the same further down and have a rule of their own.
-    """
+    """A principal was exempt from data-access logging."""
     for resource, policy in inventory.policies:
         for config in policy.audit_configs:
             for member, types in _exempted(config):

@@ -6,7 +6,8 @@ from bindwatch.inventory import Inventory, Part
 from bindwatch.inventory.clusters import Cluster, NodePool
 from bindwatch.model.change import Run, SetClusterWorkloadPool, SetNodePoolMetadata, remedy
 from bindwatch.model.finding import AssetRef, Category, Severity
-from bindwatch.rule import Context, Match, inventory_rule
+from bindwatch.rule import Context, Match, at_rest_of, inventory_rule
+from bindwatch.rules import gke_identity
 
 _RECREATES = "Recreates every node of the pool; pods on it lose the node's identity at once, so bind them first."
 
@@ -16,12 +17,9 @@ def _gcloud_update(cluster: Cluster, *flags: str) -> Run:
     return Run(("gcloud", "container", "clusters", "update", cluster.id, *where, *flags))
 
 
-@inventory_rule(
-    "cluster-without-workload-identity",
-    Severity.HIGH,
-    Category.HYGIENE,
+@at_rest_of(
+    gke_identity.cluster_without_workload_identity,
     needs=[Part.CLUSTERS],
-    techniques=["T1552.005"],
     equivalents=[
         "gcpdiag:gke/SEC/2023_001",
         "scoutsuite:kubernetesengine-workload-identity-disabled",
@@ -32,20 +30,7 @@ def _gcloud_update(cluster: Cluster, *flags: str) -> Run:
     ],
 )
 def cluster_without_workload_identity(inventory: Inventory, context: Context) -> Iterator[Match]:
-    """A GKE cluster had Workload Identity switched off.
-
-    ## Why it matters
-    Every pod then gets the identity of its node: one hole in one container has what all of them have.
-
-    ## What to do
-    Switch it on for the cluster, then for each node pool: existing node pools stay as they were.
-
-    ## Known false positives
-    Autopilot clusters always have it and are not reported.
-
-    ## Blind spots
-    What pods do with the identity of the node is in the logs, not here.
-    """
+    """A GKE cluster had Workload Identity switched off."""
     for cluster in inventory.all(Cluster):
         if cluster.identity_pool:
             continue
@@ -65,12 +50,9 @@ def cluster_without_workload_identity(inventory: Inventory, context: Context) ->
         )
 
 
-@inventory_rule(
-    "node-pool-without-gke-metadata",
-    Severity.HIGH,
-    Category.HYGIENE,
+@at_rest_of(
+    gke_identity.node_pool_without_gke_metadata,
     needs=[Part.CLUSTERS, Part.NODE_POOLS],
-    techniques=["T1552.005"],
     equivalents=[
         "copl:gkeRequireGKEMetadataServer",
         "scoutsuite:kubernetesengine-metadata-server-disabled",
@@ -78,21 +60,7 @@ def cluster_without_workload_identity(inventory: Inventory, context: Context) ->
     ],
 )
 def node_pool_without_gke_metadata(inventory: Inventory, context: Context) -> Iterator[Match]:
-    """A node pool of a cluster with Workload Identity served the identity of its nodes to its pods.
-
-    ## Why it matters
-    Workload Identity is on for the cluster and off for these pods: they get the node's token, and bindings made for
-    them do nothing. Which pod lands where is chance, so the same workload works on one node and fails on the next.
-
-    ## What to do
-    Set `--workload-metadata=GKE_METADATA` on the pool.
-
-    ## Known false positives
-    A pool kept for host-network system pods only.
-
-    ## Blind spots
-    Where a cluster's node pools are not in the input, nothing is said of them.
-    """
+    """A node pool of a cluster with Workload Identity served the identity of its nodes to its pods."""
     for cluster in inventory.all(Cluster):
         if not cluster.identity_pool or cluster.autopilot:
             continue
@@ -173,12 +141,9 @@ def node_pool_default_service_account(inventory: Inventory, context: Context) ->
         )
 
 
-@inventory_rule(
-    "cluster-legacy-authorization",
-    Severity.HIGH,
-    Category.HYGIENE,
+@at_rest_of(
+    gke_identity.cluster_legacy_authorization,
     needs=[Part.CLUSTERS],
-    techniques=["T1078.004"],
     equivalents=[
         "scoutsuite:kubernetesengine-cluster-abac-enabled",
         "scc:LEGACY_AUTHORIZATION_ENABLED",
@@ -187,21 +152,7 @@ def node_pool_default_service_account(inventory: Inventory, context: Context) ->
     ],
 )
 def cluster_legacy_authorization(inventory: Inventory, context: Context) -> Iterator[Match]:
-    """A GKE cluster authorized by the legacy rules, under which every service account of it can do everything.
-
-    ## Why it matters
-    With legacy ABAC a token of any pod reads every secret and starts pods as any Kubernetes service account, and with
-    Workload Identity as any Google service account bound to one.
-
-    ## What to do
-    Grant what is needed by RBAC, then switch legacy authorization off.
-
-    ## Known false positives
-    None known.
-
-    ## Blind spots
-    None known.
-    """
+    """A GKE cluster authorized by the legacy rules, under which every service account of it can do everything."""
     for cluster in inventory.all(Cluster):
         if cluster.legacy_abac:
             yield Match(

@@ -177,7 +177,6 @@ def _mode(config: Document, field: str = "workloadMetadataConfig") -> str:
     Category.HYGIENE,
     methods=activity(CONTAINER, *_manager("SetLegacyAbac", "CreateCluster")),
     techniques=["T1078.004"],
-    equivalents=["scc:LEGACY_AUTHORIZATION_ENABLED"],
 )
 def cluster_legacy_authorization(entry: LogEntry, context: Context) -> Iterator[Match]:
     """Legacy authorization (ABAC) was enabled for a cluster.
