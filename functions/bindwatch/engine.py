@@ -51,6 +51,7 @@ class Verdict:
 
 
 NOTHING: Final = Verdict()
+_Rules = tuple[tuple[Rule[LogEntry], ...], tuple[Rule[LogEntry], ...]]
 
 
 class Engine:
@@ -69,20 +70,24 @@ class Engine:
         self.context = context
         self.log_rules = tuple(log_rules)
         self.inventory_rules = tuple(inventory_rules)
-        self._dispatch: dict[tuple[str, str, bool], tuple[Rule[LogEntry], ...]] = {}
+        self._dispatch: dict[tuple[str, str, bool], _Rules] = {}
         self._quiet: set[int] = set()
         self._distinct: set[str] = set()
 
-    def rules_for(self, service: str, method: str, *, has_failed: bool) -> tuple[Rule[LogEntry], ...]:
-        """The log rules that read entries of this service, method and outcome."""
+    def rules_for(self, service: str, method: str, *, has_failed: bool) -> _Rules:
+        """The log rules that read entries of this method and outcome: those that name it, and those that read any."""
         key = (service, method, has_failed)
         rules = self._dispatch.get(key)
         if rules is None:
             unread = Outcome.SUCCEEDED if has_failed else Outcome.FAILED
-            rules = tuple(
+            reading = [
                 rule
                 for rule in self.log_rules
                 if rule.outcome is not unread and any(known.matches(service, method) for known in rule.methods)
+            ]
+            rules = (
+                tuple(rule for rule in reading if not rule.reads_any_method),
+                tuple(rule for rule in reading if rule.reads_any_method),
             )
             if len(self._dispatch) >= _MOST_REMEMBERED:  # hostile method names must not fill the memory
                 self._dispatch.clear()
@@ -92,43 +97,72 @@ class Engine:
     def judge_line(self, line: bytes) -> Verdict:
         """Judge one entry from its JSON text. Raises InputError where it is no audit log entry."""
         facts = decode_facts(line)
-        if facts is not None and facts.proto_payload.method_name not in self._distinct and hash(facts) in self._quiet:
+        if facts is None:
+            return self.judge_entry(decode(line))
+        # The hash stands for the facts: comparing them would touch twenty cold objects. It is 61 bits, keyed anew in
+        # each process, so that nobody outside can aim for a collision.
+        deed = facts.proto_payload
+        if deed.method_name in self._distinct:
+            origin = hash((deed.authentication_info, deed.request_metadata, facts.resource.labels.project_id))
+            return self._judge(decode(line), origin)
+        known = hash(facts)
+        if known in self._quiet:
             return NOTHING
         entry = decode(line)
         verdict = self.judge_entry(entry)
-        if not verdict and facts is not None:
-            self._remember(facts, entry)
+        if not verdict:
+            self._remember(known, facts, entry)
         return verdict
 
     def judge_entry(self, entry: LogEntry) -> Verdict:
         """Judge one entry."""
+        return self._judge(entry, None)
+
+    def _judge(self, entry: LogEntry, origin: int | None) -> Verdict:
+        """Judge an entry; rules of any method only where `origin`, the hash of what they may read, is not yet quiet."""
+        has_failed = entry.failed
+        own, any_method = self.rules_for(entry.service, entry.method, has_failed=has_failed)
         findings: list[Finding] = []
         failures: list[RuleFailure] = []
-        for rule in self.rules_for(entry.service, entry.method, has_failed=entry.failed):
+        self._ask(own, entry, findings, failures)
+        if has_failed or origin is None:
+            self._ask(any_method, entry, findings, failures)
+        elif any_method and origin not in self._quiet:
+            before = len(findings) + len(failures)
+            self._ask(any_method, entry, findings, failures)
+            if len(findings) + len(failures) == before:
+                self._add_quiet(origin)
+        return Verdict(tuple(findings), tuple(failures)) if findings or failures else NOTHING
+
+    def _ask(
+        self,
+        rules: tuple[Rule[LogEntry], ...],
+        entry: LogEntry,
+        findings: list[Finding],
+        failures: list[RuleFailure],
+    ) -> None:
+        for rule in rules:
             try:
                 findings += rule.judge(entry, self.context)
             except Exception as error:  # a rule may raise anything; its neighbours still count
                 failures.append(RuleFailure(rule.id, entry.ref.key, f"{type(error).__name__}: {error}"))
-        return Verdict(tuple(findings), tuple(failures)) if findings or failures else NOTHING
 
-    def _remember(self, facts: Facts, entry: LogEntry) -> None:
+    def _remember(self, known: int, facts: Facts, entry: LogEntry) -> None:
         """Remember a quiet success, so that its repetition costs one look-up; or that its method must be judged."""
         if entry.failed:
             return
-        rules = self.rules_for(entry.service, entry.method, has_failed=False)
-        if entry.service in _REPEATING:
-            repeats = bool(facts.resource.labels.email_id)
-        else:
-            repeats = all(rule.reads_any_method for rule in rules)
-        memory: set[int] | set[str] = self._quiet if repeats else self._distinct
-        if len(memory) >= _MOST_REMEMBERED:  # a bound, not a cache policy: what repeats comes back at once
-            memory.clear()
-        if repeats:
-            # The hash stands for the facts: comparing them would touch twenty cold objects. It is 61 bits, keyed anew
-            # in each process, so that nobody outside can aim for a collision.
-            self._quiet.add(hash(facts))
+        own, _ = self.rules_for(entry.service, entry.method, has_failed=False)
+        if not own or (entry.service in _REPEATING and facts.resource.labels.email_id):
+            self._add_quiet(known)
         elif entry.service not in _REPEATING:
+            if len(self._distinct) >= _MOST_REMEMBERED:
+                self._distinct.clear()
             self._distinct.add(entry.method)
+
+    def _add_quiet(self, known: int) -> None:
+        if len(self._quiet) >= _MOST_REMEMBERED:  # a bound, not a cache policy: what repeats comes back at once
+            self._quiet.clear()
+        self._quiet.add(known)
 
     def judge_inventory(self, inventory: Inventory) -> Verdict:
         """Judge a whole inventory. A rule whose input is absent is in `not_checked`, with the reason."""

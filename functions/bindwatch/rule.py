@@ -6,7 +6,6 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import StrEnum
 from fnmatch import translate
-from functools import cached_property
 from typing import Final, Generic, TypeVar
 
 from bindwatch.inventory import Inventory, Part
@@ -22,6 +21,7 @@ from bindwatch.model.finding import (
     Source,
     State,
 )
+from bindwatch.model.lazily import lazily
 from bindwatch.model.log_entry import LogEntry
 from bindwatch.model.principal import Principal
 
@@ -93,11 +93,11 @@ class Context:
     catalogue: RoleCatalogue = field(default_factory=RoleCatalogue.built_in)
     inventory: Inventory | None = None
 
-    @cached_property
+    @lazily
     def _automation(self) -> re.Pattern[str]:
         return _any_of(self.automation)
 
-    @cached_property
+    @lazily
     def _break_glass(self) -> re.Pattern[str]:
         return _any_of(self.break_glass)
 
@@ -191,7 +191,7 @@ class Rule(Generic[S]):
     equivalents: tuple[str, ...] = ()
     doc: str = ""
 
-    @property
+    @lazily
     def title(self) -> str:
         """What happened, in one sentence: the first line of the rule's page."""
         return self.doc.strip().partition("\n")[0].rstrip(".")
@@ -201,7 +201,7 @@ class Rule(Generic[S]):
         """The rule's page."""
         return f"{DOCS_URL}#{self.id}"
 
-    @property
+    @lazily
     def reads_any_method(self) -> bool:
         """Whether the rule looks at entries of every method."""
         return any(method.name == "*" and method.service == "*" for method in self.methods)
@@ -256,7 +256,7 @@ class Rule(Generic[S]):
             score=match.score,
         )
 
-    @property
+    @lazily
     def explanation(self) -> str:
         """Why it matters, from the rule's page."""
         return self.section("Why it matters")

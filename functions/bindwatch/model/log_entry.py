@@ -10,7 +10,6 @@ import json
 import re
 from collections.abc import Mapping
 from datetime import datetime
-from functools import cached_property
 from typing import Any, Final
 
 import msgspec
@@ -19,6 +18,7 @@ from bindwatch.errors import InputError
 from bindwatch.model import resource as names
 from bindwatch.model.document import EMPTY, Document
 from bindwatch.model.finding import LogRef
+from bindwatch.model.lazily import lazily
 from bindwatch.model.policy import (
     AuditConfigDelta,
     Condition,
@@ -204,7 +204,7 @@ class LogEntry:
         """When it happened, as the entry writes it (RFC 3339, up to nanoseconds)."""
         return self.wire.timestamp
 
-    @cached_property
+    @lazily
     def time(self) -> datetime | None:
         """When it happened, to the microsecond; None where the timestamp cannot be read."""
         return parse_time(self.wire.timestamp)
@@ -214,13 +214,13 @@ class LogEntry:
         """Which audit log: `activity`, `data_access`, `system_event` or `policy`; '' for anything else."""
         return _log_of(self.wire.log_name)
 
-    @cached_property
+    @lazily
     def scope(self) -> str:
         """What the entry was logged in: `projects/p`, `folders/1`, `organizations/2`."""
         head = self.wire.log_name.split("/", 2)
         return "/".join(head[:2]) if len(head) > 1 else ""
 
-    @cached_property
+    @lazily
     def project(self) -> str:
         """The project id the entry belongs to; '' for folders and organizations."""
         if project := self.resource_labels.get("project_id", ""):
@@ -243,7 +243,7 @@ class LogEntry:
         """The entry's own severity, not ours."""
         return self.wire.severity
 
-    @cached_property
+    @lazily
     def operation(self) -> Operation:
         """The long-running operation this entry belongs to; empty for a plain call."""
         try:
@@ -253,7 +253,7 @@ class LogEntry:
 
     # ---- who --------------------------------------------------------------------------------------------------
 
-    @cached_property
+    @lazily
     def authentication(self) -> Authentication:
         """authenticationInfo as logged."""
         try:
@@ -261,7 +261,7 @@ class LogEntry:
         except (msgspec.DecodeError, UnicodeDecodeError):
             return _lenient_authentication(_map(_loads(self.payload.authentication_info)))
 
-    @cached_property
+    @lazily
     def caller(self) -> Principal | None:
         """Who called; None where Google redacted it (denied reads by users) or did not log it."""
         info = self.authentication
@@ -273,7 +273,7 @@ class LogEntry:
             return parse_email(info.authority_selector)
         return None
 
-    @cached_property
+    @lazily
     def caller_name(self) -> str:
         """The caller for people: e-mail, subject, or the address and agent of a redacted one."""
         info = self.authentication
@@ -284,7 +284,7 @@ class LogEntry:
             or f"a caller the log does not name (from {self.caller_ip or 'an unknown address'})"
         )
 
-    @cached_property
+    @lazily
     def caller_key(self) -> str:
         """What tells this caller from others, also when redacted: identity, else address and user agent."""
         caller = self.caller
@@ -297,13 +297,13 @@ class LogEntry:
         """The service-account key the caller authenticated with, as a full resource name; '' for none or unknown."""
         return self.authentication.service_account_key_name
 
-    @cached_property
+    @lazily
     def delegation(self) -> tuple[Principal, ...]:
         """Who acted through the caller, first authority first; hops that the entry leaves empty are not in it."""
         hops = (hop.principal for hop in self.authentication.service_account_delegation_info)
         return tuple(hop for hop in hops if hop is not None)
 
-    @cached_property
+    @lazily
     def impersonators(self) -> tuple[Principal, ...]:
         """The delegation without Google's own service agents, which act for a service and impersonate nobody."""
         return tuple(hop for hop in self.delegation if not hop.is_service_agent)
@@ -313,7 +313,7 @@ class LogEntry:
         """The address as logged; not always an IP (`gce-internal-ip`, `private`)."""
         return self.payload.request_metadata.caller_ip
 
-    @cached_property
+    @lazily
     def caller_address(self) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
         """The address where it is an IP."""
         try:
@@ -353,24 +353,24 @@ class LogEntry:
         """Whether the call was refused for want of a permission (or by a perimeter or a deny policy)."""
         return self.payload.status.code == PERMISSION_DENIED
 
-    @cached_property
+    @lazily
     def status_details(self) -> tuple[Document, ...]:
         """The google.rpc details of a failure."""
         value = _loads(self.payload.status.details)
         return tuple(Document(item) for item in value) if isinstance(value, list) else ()
 
-    @cached_property
+    @lazily
     def error_reasons(self) -> frozenset[str]:
         """The machine-readable reasons of a failure (`IAM_PERMISSION_DENIED`, `SERVICE_DISABLED`)."""
         return frozenset(reason for detail in self.status_details if (reason := detail.text("reason")))
 
-    @cached_property
+    @lazily
     def violations(self) -> tuple[Document, ...]:
         """The precondition violations of a failure: org-policy constraints, VPC Service Controls."""
         found = [item for detail in self.status_details for item in detail.documents("violations")]
         return tuple(found)
 
-    @cached_property
+    @lazily
     def permissions(self) -> tuple[PermissionCheck, ...]:
         """The permission checks; the same one can stand twice, and early failures have none."""
         try:
@@ -378,12 +378,12 @@ class LogEntry:
         except (msgspec.DecodeError, UnicodeDecodeError):
             return _lenient_checks(_loads(self.payload.authorization_info))
 
-    @cached_property
+    @lazily
     def granted_permissions(self) -> frozenset[str]:
         """The permissions that were checked and held."""
         return frozenset(check.permission for check in self.permissions if check.granted and check.permission)
 
-    @cached_property
+    @lazily
     def missing_permissions(self) -> tuple[str, ...]:
         """The permissions that were checked and not held, in their order, each once."""
         from_checks = [check.permission for check in self.permissions if not check.granted and check.permission]
@@ -397,7 +397,7 @@ class LogEntry:
         """The monitored-resource type (`service_account`, `project`, `k8s_cluster`)."""
         return self.wire.resource.type
 
-    @cached_property
+    @lazily
     def resource_labels(self) -> Mapping[str, str]:
         """The labels of the monitored resource."""
         try:
@@ -410,7 +410,7 @@ class LogEntry:
         """`protoPayload.resourceName` as written: relative, with ids, numbers or unique ids."""
         return self.payload.resource_name
 
-    @cached_property
+    @lazily
     def target(self) -> str:
         """The service account that is minted for, signed as, changed or granted on; its e-mail, or ''.
 
@@ -426,7 +426,7 @@ class LogEntry:
                 return found[1].lower()
         return self.response.text("email").lower()
 
-    @cached_property
+    @lazily
     def resource(self) -> str:
         """The canonical full name of what was acted on: the same an inventory gives the same thing."""
         return _full_resource_name(self)
@@ -439,13 +439,13 @@ class LogEntry:
         """
         return names.canonical(name, project_ids=self._project_ids)
 
-    @cached_property
+    @lazily
     def _project_ids(self) -> Mapping[str, str]:
         number = names.project_of(self.raw_resource_name)
         project = self.project
         return {number: project} if number.isdigit() and project and not project.isdigit() else {}
 
-    @cached_property
+    @lazily
     def delegation_chain(self) -> tuple[str, ...]:
         """The e-mails of metadata.identityDelegationChain; one element is just the target, not a delegation."""
         chain = self.metadata.texts("identityDelegationChain")
@@ -453,42 +453,42 @@ class LogEntry:
 
     # ---- what it asked, answered and changed ------------------------------------------------------------------
 
-    @cached_property
+    @lazily
     def request(self) -> Document:
         """The request as logged; iam writes it in snake_case with enum numbers, most others in camelCase."""
         return _document(self.payload.request)
 
-    @cached_property
+    @lazily
     def response(self) -> Document:
         """The response as logged."""
         return _document(self.payload.response)
 
-    @cached_property
+    @lazily
     def metadata(self) -> Document:
         """The service's own metadata."""
         return _document(self.payload.metadata)
 
-    @cached_property
+    @lazily
     def service_data(self) -> Document:
         """The carrier of policy and permission deltas."""
         return _document(self.payload.service_data)
 
-    @cached_property
+    @lazily
     def policy_violation_info(self) -> Document:
         """What an organization policy refused."""
         return _document(self.payload.policy_violation_info)
 
-    @cached_property
+    @lazily
     def labels(self) -> Document:
         """The labels of the entry itself (Kubernetes: decision and reason)."""
         return _document(self.wire.labels)
 
-    @cached_property
+    @lazily
     def has_policy_delta(self) -> bool:
         """Whether the entry says what changed. An empty delta is a write that changed nothing."""
         return self.service_data.has("policyDelta") or any(self.metadata.has(path) for path in _METADATA_DELTAS)
 
-    @cached_property
+    @lazily
     def _policy_changes(self) -> tuple[tuple[DeltaAction, Grant], ...]:
         deltas = list(self.service_data.documents("policyDelta.bindingDeltas"))
         for path in _METADATA_DELTAS:
@@ -503,7 +503,7 @@ class LogEntry:
             return tuple(changes)
         return tuple((DeltaAction.ADD, grant) for grant in _grants_of_policy(self.requested_policy))
 
-    @cached_property
+    @lazily
     def requested_policy(self) -> Document:
         """The whole policy a SetIamPolicy call wrote; empty where the entry does not show it."""
         for policy in (
@@ -516,29 +516,29 @@ class LogEntry:
                 return policy
         return EMPTY
 
-    @cached_property
+    @lazily
     def shows_whole_policy(self) -> bool:
         """Whether `grants` is the whole policy written, some of which may have stood before: there was no delta."""
         return bool(self.grants) and not self.has_policy_delta
 
-    @cached_property
+    @lazily
     def grants(self) -> tuple[Grant, ...]:
         """The roles that were given. Empty when the call failed: see `attempted_grants`."""
         return () if self.failed else self.attempted_grants
 
-    @cached_property
+    @lazily
     def attempted_grants(self) -> tuple[Grant, ...]:
         """The roles the call tried to give, whether or not it succeeded."""
         return tuple(grant for action, grant in self._policy_changes if action is DeltaAction.ADD)
 
-    @cached_property
+    @lazily
     def removed_grants(self) -> tuple[Grant, ...]:
         """The roles that were taken away."""
         if self.failed:
             return ()
         return tuple(grant for action, grant in self._policy_changes if action is DeltaAction.REMOVE)
 
-    @cached_property
+    @lazily
     def audit_config_deltas(self) -> tuple[AuditConfigDelta, ...]:
         """The changes of the data-access log settings. Empty when the call failed."""
         if self.failed:
@@ -551,7 +551,7 @@ class LogEntry:
             if (action := delta.text("action").upper()) in ("ADD", "REMOVE")
         )
 
-    @cached_property
+    @lazily
     def permission_delta(self) -> PermissionDelta:
         """The permissions a custom role gained or lost; on creation without a delta, those of the request."""
         delta = self.service_data.document("permissionDelta")

@@ -61,6 +61,8 @@ def in_entry(check: GrantCheck, entry: LogEntry, context: Context) -> Iterator[M
                 confidence=min(confidence, match.confidence, key=_SURE.index),
                 notes=(*match.notes, *_condition_note(grant), *notes),
             )
+    if not entry.removed_grants:
+        return
     kept = {subject_of(grant) for grant in entry.grants}
     for grant in entry.removed_grants:
         match = check(grant, entry.resource, context)
