@@ -75,7 +75,7 @@ def catalogue_of(inventory: Inventory, catalogue: RoleCatalogue) -> RoleCatalogu
     own = {
         role.role: () if role.deleted or role.is_disabled else role.permissions
         for role in inventory.all(Role)
-        if role.is_custom
+        if role.is_custom and (role.lists_permissions or role.deleted or role.is_disabled)
     }
     return catalogue.with_custom_roles(own) if own else catalogue
 

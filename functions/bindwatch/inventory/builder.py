@@ -52,7 +52,7 @@ from bindwatch.inventory.workloads import (
     Workload,
 )
 from bindwatch.model.policy import Binding, Policy
-from bindwatch.model.resource import project_name, project_of, project_of_service_account
+from bindwatch.model.resource import canonical, project_name, project_of, project_of_service_account
 
 UNKNOWN_CLUSTER: Final = "//container.googleapis.com/projects/-/locations/-/clusters/-"
 """Where Kubernetes objects go when nothing tells their cluster."""
@@ -183,6 +183,7 @@ class InventoryBuilder:
         self._policy_chains: dict[tuple[str, ...], str] = {}
         self._homes: dict[str, str] = {}
         self._seen: set[tuple[Part, str]] = set()
+        self._seen_below: set[tuple[Part, str]] = set()
         self._exported: defaultdict[str, set[str]] = defaultdict(set)
         self._exported_parts: defaultdict[str, set[Part]] = defaultdict(set)
         self._failed: dict[tuple[Part, str], str] = {}
@@ -299,9 +300,15 @@ class InventoryBuilder:
         if number.isdigit() and project and not project.isdigit() and project != "-":
             self.names.project_ids.setdefault(number, project)
 
-    def saw(self, part: Part, scope: str = "") -> None:
-        """Note that the input holds all there is of a part in a scope: an absence from it is an absence."""
+    def saw(self, part: Part, scope: str = "", *, below: bool = False) -> None:
+        """Note that the input holds all there is of a part in a scope: an absence from it is an absence.
+
+        For parts that each resource has for itself (policies, deny and organization policies, sinks, roles) that is the
+        scope alone, unless `below` says that everything under it was read as well.
+        """
         self._seen.add((part, scope))
+        if below:
+            self._seen_below.add((part, scope))
 
     def saw_exported(self, content: str, part: Part | None, project: str) -> None:
         """Note an asset of an export. An export holds all assets of its types, in all projects it has anything of."""
@@ -312,7 +319,8 @@ class InventoryBuilder:
     def saw_kubernetes(self, part: Part, cluster: str, namespace: str, origin: Origin) -> None:
         """Note an object out of a list of a cluster ('' where nothing tells it yet): its namespace was listed.
 
-        A list of all namespaces always has something in `kube-system`, so only that one stands for the whole cluster.
+        A list of all namespaces always has something in `kube-system`, so that one stands for the whole cluster, and so
+        does no namespace at all.
         """
         self._kubernetes.add((part, cluster, namespace, origin.directory))
 
@@ -355,7 +363,9 @@ class InventoryBuilder:
             ),
             Marks(
                 seen=frozenset((part, self._scope(scope)) for part, scope in self._seen) | self._kubernetes_scopes(),
-                failed={(part, self._scope(scope)): reason for (part, scope), reason in self._failed.items()},
+                seen_below=frozenset((part, self._scope(scope)) for part, scope in self._seen_below),
+                failed={(part, self._scope(scope)): reason for (part, scope), reason in self._failed.items()}
+                | _without_their_core(entities),
                 exported={
                     content: frozenset(self.names.project(project) for project in projects)
                     for content, projects in self._exported.items()
@@ -448,6 +458,22 @@ class InventoryBuilder:
         if not found and kind is Project:
             found = _only({project_name(taken.entity.project) for taken in entities.get(ServiceAccount, {}).values()})
         return found
+
+
+def _without_their_core(entities: dict[type, dict[object, _Taken]]) -> dict[tuple[Part, str], str]:
+    """The scopes where a list named things and left out what they are about, and nothing else told it."""
+    failed = {}
+    for taken in entities.get(DenyPolicy, {}).values():
+        if not taken.entity.rules:
+            reason = "a list of deny policies leaves their rules out: get each of them"
+            failed[Part.DENY_POLICIES, taken.entity.attachment_point] = reason
+    for taken in entities.get(Role, {}).values():
+        owner = taken.entity.role.partition("/roles/")[0]
+        if taken.entity.is_custom and not taken.entity.lists_permissions:
+            failed[Part.ROLES, canonical(owner)] = (
+                "a basic list of roles leaves their permissions out: list the full view"
+            )
+    return failed
 
 
 _IN_CLUSTER: Final = frozenset(

@@ -46,10 +46,12 @@ class Contents:
 class Marks:
     """What a builder saw and could not read, by part and scope; exports by content type.
 
+    What was seen in `seen_below` was seen of everything below the scope too, which for most parts goes without saying.
     `present` are the parts of which there is anything at all, be it one described alone that says nothing of the rest.
     """
 
     seen: frozenset[tuple[Part, str]] = frozenset()
+    seen_below: frozenset[tuple[Part, str]] = frozenset()
     failed: Mapping[tuple[Part, str], str] = field(default_factory=dict)
     exported: Mapping[str, frozenset[str]] = field(default_factory=dict)
     exported_parts: Mapping[str, frozenset[Part]] = field(default_factory=dict)

@@ -94,7 +94,10 @@ class DenyRule:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DenyPolicy:
-    """A deny policy and the project, folder or organization it is attached to."""
+    """A deny policy and the project, folder or organization it is attached to.
+
+    A list of deny policies leaves the rules out: then `rules` is empty, and what it denies is not known.
+    """
 
     name: str
     attachment_point: str

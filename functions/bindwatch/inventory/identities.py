@@ -61,12 +61,17 @@ def _moment(text: str) -> datetime:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Role:
-    """A role with its permissions. `role` is what bindings write: `roles/x`, `projects/p/roles/r`."""
+    """A role with its permissions. `role` is what bindings write: `roles/x`, `projects/p/roles/r`.
+
+    A basic list of roles leaves the permissions out: then `lists_permissions` is false, and what the role gives is not
+    known. A deleted or disabled role gives nothing whatever its permissions are.
+    """
 
     name: str
     role: str
     title: str = ""
     permissions: tuple[str, ...] = ()
+    lists_permissions: bool = True
     stage: str = ""
     deleted: bool = False
 

@@ -205,10 +205,13 @@ class _Reader:
         empty = True
         for entity in entities:
             empty = False
-            self.builder.add(entity, self.origin, partial=partial)
+            named_only = (isinstance(entity, DenyPolicy) and not entity.rules) or (
+                isinstance(entity, Role) and not entity.lists_permissions
+            )
+            self.builder.add(entity, self.origin, partial=partial or named_only)
             if isinstance(entity, Cluster) and entity.lists_node_pools:
                 self.builder.saw(Part.NODE_POOLS, entity.name)
-            if listed:
+            if listed and not named_only:
                 part, scope = _scope_of(entity)
                 if scope is not None:
                     self.builder.saw(part, scope)
@@ -356,6 +359,11 @@ class _Reader:
             return True
         if self.hint.part is not None:
             self.builder.saw(self.hint.part, self.hint.scope)
+        elif len({Document(item).text("metadata.namespace") for item in value["items"]} - {""}) > 1:
+            # Only a list of all namespaces shows more than one; so it lists all there is of every kind in it.
+            for name in {Document(item).text("kind") or kind.removesuffix("List") for item in value["items"]}:
+                if part := _part_of(name):
+                    self.builder.saw_kubernetes(part, self.hint.cluster, "", self.origin)
         elif not value["items"] and self.hint.cluster and (part := _part_of(kind.removesuffix("List"))):
             self.builder.saw(part, self.hint.cluster)
         for item in value["items"]:

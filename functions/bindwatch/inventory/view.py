@@ -145,6 +145,8 @@ class Inventory:
                 return Coverage(part, scope, Sight.SEEN)
             if (reason := self._marks.failed.get((part, around))) is not None:
                 return Coverage(part, scope, Sight.COULD_NOT_READ, reason)
+        if part in _EXACT and any((part, above) in self._marks.seen_below for above in self.ancestors(scope)):
+            return Coverage(part, scope, Sight.SEEN)
         if part in KUBERNETES_PARTS:
             reason = f"no {_words(part)} of this cluster in the input"
         elif self._is_exported(part, scope):
@@ -206,7 +208,8 @@ class Inventory:
 
     def project(self, project: str) -> Project | None:
         """A project by its id, its number or its full name."""
-        return self._projects.get(project.rpartition("/")[2])
+        project = project.rpartition("/")[2]
+        return self._projects.get(project) or self._projects.get(self.project_id(project))
 
     def project_id(self, project: str) -> str:
         """The id of a project given by number or id; a number nobody mapped comes back as it is."""

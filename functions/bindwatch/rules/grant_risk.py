@@ -94,7 +94,10 @@ def place_of(resource: str) -> tuple[Level, str]:
 def role_risk(role: str, context: Context) -> int | None:
     """The dangerous permissions and traits of a role; None where nobody told what the role holds."""
     if context.inventory is not None and (custom := context.inventory.custom_role(role)) is not None:
-        return 0 if custom.deleted or custom.is_disabled else _risk(custom.permissions)
+        if custom.deleted or custom.is_disabled:
+            return 0
+        if custom.lists_permissions:
+            return _risk(custom.permissions)
     return context.catalogue.risk(role)
 
 

@@ -28,7 +28,7 @@ def project(doc: Document, at: Place) -> Iterator[Project]:
     """A project, as Resource Manager v1 or v3, an export or a search gives it."""
     name = full_name(doc, at)
     named = last(name) if "/projects/" in name else ""
-    number = doc.text("projectNumber") or (named if named.isdigit() else "")
+    number = doc.text("projectNumber") or next((text for text in (named, at.project) if text.isdigit()), "")
     identity = doc.text("projectId") or doc.text("additionalAttributes.projectId")
     if not identity and named and not named.isdigit():
         identity = named

@@ -68,6 +68,7 @@ def role(doc: Document, at: Place) -> Iterator[Role]:
             role=written,
             title=doc.text("title"),
             permissions=doc.texts("includedPermissions"),
+            lists_permissions=doc.has("includedPermissions"),
             stage=doc.text("stage"),
             deleted=bool(doc.flag("deleted")),
         )
