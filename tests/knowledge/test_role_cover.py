@@ -110,8 +110,8 @@ def test_twenty_five_permissions_take_a_few_milliseconds(finder):
     for _ in range(40):
         held = set().union(*(finder.catalogue.permissions(role) for role in chance.sample(roles, 3)))
         wanted = chance.sample(sorted(held), min(25, len(held)))
-        started = time.perf_counter()
+        started = time.process_time()
         found = finder.cover(wanted)
-        took.append(time.perf_counter() - started)
+        took.append(time.process_time() - started)
         assert found.uncovered == ()
     assert sorted(took)[20] < 0.02
