@@ -77,6 +77,7 @@ class GrantRisk:
         return named(self.risk)
 
 
+@lru_cache(maxsize=65536)
 def place_of(resource: str) -> tuple[Level, str]:
     """The level of the hierarchy a policy stands at, and for a single resource its asset type."""
     if resource.startswith("//cloudresourcemanager.googleapis.com/"):
@@ -112,10 +113,23 @@ def risk_of_grant(grant: Grant, resource: str, context: Context) -> GrantRisk | 
     if risk is None:
         return None
     level, kind = place_of(resource)
-    exposure = exposure_of(grant.principal, context)
     bounded = grant.condition is not None and "request.time" in grant.condition.expression
+    return _graded(risk, level, kind, exposure_of(grant.principal, context), bounded)
+
+
+@lru_cache(maxsize=16384)
+def _graded(risk: int, level: Level, kind: str, exposure: Exposure, bounded: bool) -> GrantRisk:
     value = score(risk, level, exposure, kind=kind, time_bounded=bounded)
     return GrantRisk(level, kind, risk, satisfied(risk, level, kind), exposure, round(value))
+
+
+def ways_up(role: str, resource: str, context: Context) -> tuple[EscalationPath, ...]:
+    """The escalation paths a role opens where it is bound, whoever holds it: the cheap question, asked first.
+
+    Empty for a role nobody knows, which is not the same as harmless: `unknown_role` says so.
+    """
+    risk = role_risk(role, context)
+    return satisfied(risk, *place_of(resource)) if risk else ()
 
 
 def names_somebody(grant: Grant) -> bool:

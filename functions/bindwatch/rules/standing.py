@@ -19,7 +19,7 @@ from bindwatch.model.principal import PrincipalKind, parse_member
 from bindwatch.model.resource import display, project_of
 from bindwatch.rule import Context, Match
 from bindwatch.rules.callers import is_foreign_pool, is_outsider
-from bindwatch.rules.grant_risk import names_somebody, place_of, risk_of_grant, role_risk
+from bindwatch.rules.grant_risk import names_somebody, place_of, risk_of_grant, role_risk, ways_up
 
 GrantCheck = Callable[[Grant, str, Context], Match | None]
 
@@ -149,18 +149,18 @@ _COUNTS: Final = 0.45  # paths lighter than this (reading a serial port) do not 
 
 def privileged_role(grant: Grant, resource: str, context: Context) -> Match | None:
     """The member can take over the place, become other identities there, or remove its guards."""
-    if not names_somebody(grant) or grant.principal.is_service_agent or grant.principal.is_public:
+    if place_of(resource)[0] is Level.RESOURCE:
         return None
-    level, _ = place_of(resource)
-    if level is Level.RESOURCE:
+    classes = {path.cls for path in ways_up(grant.role, resource, context) if path.weight >= _COUNTS}
+    if not classes or not names_somebody(grant) or grant.principal.is_service_agent or grant.principal.is_public:
         return None
     found = risk_of_grant(grant, resource, context)
-    if found is None or not found.paths:
+    if found is None:
         return None
-    classes = {path.cls for path in found.paths if path.weight >= _COUNTS}
-    if not classes:
-        return None
-    if "C0" in classes:
+    delegated = grant.condition is not None and "modifiedGrantsByRole" in grant.condition.expression
+    if "C0" in classes and delegated:
+        severity = min(found.severity, Severity.MEDIUM)
+    elif "C0" in classes:
         severity = max(found.severity, Severity.HIGH)
     elif "C1" in classes:
         severity = found.severity
@@ -170,6 +170,8 @@ def privileged_role(grant: Grant, resource: str, context: Context) -> Match | No
         severity = Severity.LOW
     default = grant.principal.is_default_service_account
     notes = found.reasons()
+    if delegated:
+        notes = ("Its condition says which roles it may give: how far it leads depends on those.", *notes)
     if default:
         severity = min(severity, Severity.MEDIUM)
         notes = (
@@ -205,10 +207,10 @@ def _leads_to(classes: set[str]) -> str:
 
 def impersonation_role_above_account(grant: Grant, resource: str, context: Context) -> Match | None:
     """The member can become every service account of a project, a folder or the organization."""
-    if not names_somebody(grant) or grant.principal.is_service_agent:
-        return None
     level, _ = place_of(resource)
-    if level is Level.RESOURCE:
+    if level is Level.RESOURCE or not ways_up(grant.role, resource, context):
+        return None
+    if not names_somebody(grant) or grant.principal.is_service_agent:
         return None
     found = risk_of_grant(grant, resource, context)
     if found is None or not found.becomes_service_accounts or _is_broad(found.permissions()):
@@ -247,10 +249,10 @@ _POOL_KINDS: Final = frozenset(
 
 def impersonation_role_on_account(grant: Grant, resource: str, context: Context) -> Match | None:
     """The member can become one service account, or decide who can."""
-    if not names_somebody(grant) or grant.principal.is_service_agent:
-        return None
     level, kind = place_of(resource)
     if level is not Level.RESOURCE or kind != "iam.googleapis.com/ServiceAccount":
+        return None
+    if not names_somebody(grant) or grant.principal.is_service_agent:
         return None
     found = risk_of_grant(grant, resource, context)
     if found is None:
@@ -396,7 +398,7 @@ def group_with_outsiders(grant: Grant, resource: str, context: Context) -> Match
 
 def unknown_role(grant: Grant, resource: str, context: Context) -> Match | None:
     """Nobody told what the role holds, so nothing can be said of the grant."""
-    if not names_somebody(grant) or grant.principal.is_service_agent or role_risk(grant.role, context) is not None:
+    if role_risk(grant.role, context) is not None or not names_somebody(grant) or grant.principal.is_service_agent:
         return None
     return Match(
         subject=subject_of(grant),
