@@ -59,6 +59,11 @@ class Function:
         except urllib.error.HTTPError as error:
             return Answer(error.code, error.read())
 
+    def get(self, timeout: float = 60) -> Answer:
+        """What it answers to a GET."""
+        with urllib.request.urlopen(self.url, timeout=timeout) as response:
+            return Answer(response.status, response.read())
+
     def kill(self) -> None:
         """End it as the platform does when it has had enough: at once, with everything it had in hand."""
         os.killpg(self.process.pid, signal.SIGKILL)
