@@ -420,6 +420,12 @@ def test_what_is_shown_is_what_was_scored(bound):
         reachable = {edge.target for edge in standing.edges if isinstance(edge.target, str)}
         assert reachable <= {member, *graph.reachable(member)}
         assert not one.chain or one.chain[-1].target == one.end
+    assembled = {one.principal.identity for one in graph.assembling()}
+    climbing = {one.principal.identity for one in graph.climbing()}
+    for one in graph.risky():
+        spots = graph.standing(one.principal.member).spots
+        assert (one.principal.identity in assembled) == any(spot.assembled for spot in spots)
+        assert (one.principal.identity in climbing) == bool(one.chain)
 
 
 def test_the_graph_of_an_inventory_is_made_once():

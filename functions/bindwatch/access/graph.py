@@ -2,6 +2,7 @@
 
 import heapq
 from collections import Counter, defaultdict
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
@@ -137,12 +138,27 @@ class AccessGraph:
 
     def risky(self, floor: float = 0.0) -> tuple[RiskyPrincipal, ...]:
         """Every principal with a way up and at least that score, the highest first."""
-        found = [
-            risky
-            for identity in self._principals
-            if self._closed[identity].value >= floor and (risky := self._risky(identity)) is not None
-        ]
+        return self._sorted(identity for identity in self._principals if self._closed[identity].value >= floor)
+
+    def _sorted(self, identities: Iterable[str]) -> tuple[RiskyPrincipal, ...]:
+        found = (risky for identity in identities if (risky := self._risky(identity)) is not None)
         return tuple(sorted(found, key=lambda one: (-one.score, one.principal.identity)))
+
+    def climbing(self, floor: float = 0.0) -> tuple[RiskyPrincipal, ...]:
+        """Those of `risky` whose score is that of another identity they can become."""
+        return self._sorted(
+            identity
+            for identity, brief in self._briefs.items()
+            if self._closed[identity].value >= floor and self._closed[identity].value > brief.score
+        )
+
+    def assembling(self, floor: float = 0.0) -> tuple[RiskyPrincipal, ...]:
+        """Those of `risky` who have, somewhere, a way up that takes several grants."""
+        return self._sorted(
+            identity
+            for identity, brief in self._briefs.items()
+            if brief.is_assembled and self._closed[identity].value >= floor
+        )
 
     def look_up(self, member: str) -> RiskyPrincipal | None:
         """One principal, in any spelling; `None` where it has no way up."""
@@ -182,7 +198,7 @@ class AccessGraph:
 
     def _next(self, node: object) -> tuple[object, ...]:
         if isinstance(node, str):
-            return self._briefs[node][1] if node in self._briefs else ()
+            return self._briefs[node].targets if node in self._briefs else ()
         return tuple(leaf.node for leaf in self._places.leaves.get(node, ()))
 
     # The closure
@@ -190,13 +206,13 @@ class AccessGraph:
     def _close(self) -> dict[object, _Reached]:
         """Carry every score back to whoever can come to it, losing a tenth at each hop: the highest value first."""
         before: defaultdict[object, list[object]] = defaultdict(list)
-        for identity, (_, targets) in self._briefs.items():
-            for target in targets:
+        for identity, brief in self._briefs.items():
+            for target in brief.targets:
                 before[target].append(identity)
         for place, leaves in self._places.leaves.items():
             for leaf in leaves:
                 before[leaf.node].append(place)
-        values: dict[object, _Reached] = {identity: _Reached(score) for identity, (score, _) in self._briefs.items()}
+        values: dict[object, _Reached] = {identity: _Reached(brief.score) for identity, brief in self._briefs.items()}
         queue: list[tuple[float, int, object]] = [
             (-reached.value, order, node) for order, (node, reached) in enumerate(values.items()) if reached.value > 0
         ]
@@ -300,7 +316,7 @@ class AccessGraph:
         if not self._passes(node, {asking, *after}):
             return reached.value
         if isinstance(node, str):
-            return self._briefs[node][0] if node in self._briefs else 0.0
+            return self._briefs[node].score if node in self._briefs else 0.0
         best, todo, seen = 0.0, [node], {node}
         while todo:
             for leaf in self._places.leaves.get(todo.pop(), ()):

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import NamedTuple
 
 import msgspec
 
@@ -35,6 +36,25 @@ class Spot:
     impact: float
     paths: tuple[EscalationPath, ...]
     grants: tuple[Grant, ...]
+
+    @property
+    def assembled(self) -> EscalationPath | None:
+        """The worst path that is open here, if it takes several of the grants and none as bad is open by one alone."""
+        rivals = tuple(path for path in self.paths if path.weight >= max(path.weight for path in self.paths))
+        return rivals[0] if rivals and _takes_several(rivals, self.grants) else None
+
+
+def _takes_several(rivals: tuple[EscalationPath, ...], grants: tuple[Grant, ...]) -> bool:
+    return not any(grant.risk & path.mask == path.mask for path in rivals for grant in grants)
+
+
+class Brief(NamedTuple):
+    """What of a standing every principal is asked for: its score, the targets of its edges, and whether it has a spot
+    with an assembled path."""
+
+    score: float
+    targets: tuple[object, ...]
+    is_assembled: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +115,15 @@ def _impact(masks: Masks, kind: str) -> float:
 
 
 @lru_cache(maxsize=200_000)
+def _rivals(masks: Masks, kind: str) -> tuple[EscalationPath, ...]:
+    """The worst paths that are open, unless one of them takes a single permission, so that one grant opens it."""
+    paths = _opened(masks, kind)
+    worst = max((path.weight for path in paths), default=0.0)
+    rivals = tuple(path for path in paths if path.weight >= worst)
+    return () if any(len(path.permissions) == 1 for path in rivals) else rivals
+
+
+@lru_cache(maxsize=200_000)
 def _routes(masks: Masks, kind: str, above: Masks) -> tuple[tuple[Heading, bool, int], ...]:
     """What the paths that are open here, and not already above, take over: heading, whether by attaching, and how."""
     inherited = {path.id for path in _opened(above, "-")} if above else set()
@@ -125,17 +154,20 @@ class Assessor:
         self._exposures = exposures
         self._above: dict[str, tuple[str, ...]] = {}
 
-    def brief(self, principal: Principal, grants: Iterable[Grant]) -> tuple[float, tuple[object, ...]]:
-        """The score and the targets of the edges of a standing, and nothing else: what every principal is asked for."""
+    def brief(self, principal: Principal, grants: Iterable[Grant]) -> Brief:
+        """The standing in brief, without working out what only a reader wants."""
         at = _by_resource(grants)
         exponent = self._exposures.of(principal).exponent
         best = 0.0
+        assembled = False
         targets: dict[object, None] = {}
         for resource in self._spots(at):
             held = self._held(principal, resource, at)
             if held is None:
                 continue
             best = max(best, self._score(held, exponent))
+            if len(held.grants) > 1 and not assembled and (rivals := _rivals(held.masks, held.kind)):
+                assembled = _takes_several(rivals, held.grants)
             above = self._above_masks(resource, at)
             for heading, attaching, mask in _routes(held.masks, held.kind, above):
                 wanted = act_as_bit() if attaching else mask
@@ -143,7 +175,7 @@ class Assessor:
                     if grant.risk & wanted:
                         for target in self._targets(grant, heading, resource):
                             targets[target] = None
-        return best, tuple(targets)
+        return Brief(best, tuple(targets), assembled)
 
     def standing(self, principal: Principal, grants: Iterable[Grant], *, with_edges: bool = True) -> Standing:
         """What the principal can do with these grants, which are its own and those of the sets it belongs to."""

@@ -4,7 +4,6 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Final
 
 from bindwatch.inventory import Inventory, Part
-from bindwatch.knowledge.escalation import EscalationPath
 from bindwatch.knowledge.score import band
 from bindwatch.model.change import RemoveBinding, remedy
 from bindwatch.model.finding import AssetRef, Category, Remediation, Severity
@@ -55,7 +54,7 @@ def escalation_chain(inventory: Inventory, context: Context) -> Iterator[Match]:
     """
     graph = _graph(inventory, context)
     unknown = sum(graph.unknown_roles.values())
-    for risky in graph.risky(_FLOOR):
+    for risky in graph.climbing(_FLOOR):
         if not risky.chain or risky.score <= risky.own_score or risky.principal.is_service_agent:
             continue
         steps = len(risky.chain)
@@ -102,11 +101,11 @@ def escalation_assembled(inventory: Inventory, context: Context) -> Iterator[Mat
     Members of groups that were not read, and roles whose permissions are unknown.
     """
     graph = _graph(inventory, context)
-    for risky in graph.risky(_FLOOR):
+    for risky in graph.assembling(_FLOOR):
         if risky.principal.is_service_agent:
             continue
         for spot in graph.standing(risky.principal.member).spots:
-            path = _assembled(spot.paths, spot.grants)
+            path = spot.assembled
             if path is None or spot.score < _FLOOR:
                 continue
             parts = tuple(grant for grant in spot.grants if grant.risk & path.mask)
@@ -122,16 +121,6 @@ def escalation_assembled(inventory: Inventory, context: Context) -> Iterator[Mat
                 notes=(f"Together: {roles}", f"Needs {' and '.join(path.permissions)} ({path.id})"),
                 remediation=_removal(graph, risky),
             )
-
-
-def _assembled(paths: "tuple[EscalationPath, ...]", grants: "tuple[Grant, ...]") -> EscalationPath | None:
-    """The worst path that is open, if it takes several grants and none as bad is open through one alone."""
-    if not paths:
-        return None
-    worst = max(paths, key=lambda path: path.weight)
-    rivals = [path for path in paths if path.weight >= worst.weight]
-    alone = any(grant.risk & path.mask == path.mask for path in rivals for grant in grants)
-    return None if alone else worst
 
 
 def _evidence(grants: "Iterator[Grant] | tuple[Grant, ...]", inventory: Inventory) -> tuple[AssetRef, ...]:
