@@ -132,8 +132,3 @@ def same_project(left: str, right: str, context: Context) -> bool | None:
         if left == right:
             return True
     return None if left.isdigit() != right.isdigit() else False
-
-
-def higher(left: Severity, right: Severity) -> Severity:
-    """The worse of two severities."""
-    return max(left, right)
