@@ -8,6 +8,8 @@ from collections.abc import Iterator
 
 ORGANIZATION = "organizations/100000000001"
 POLICIES_PER_MEMBER = 0.089
+_ON_PROJECT, _ON_RESOURCE = 45, 2
+"""How many members the policy of a project has for each that one of a bucket or a service account has."""
 _RESOURCE_MANAGER = "//cloudresourcemanager.googleapis.com/"
 
 # What people grant most is harmless; a small part is not.
@@ -35,11 +37,13 @@ def generate_policies(member_bindings: int, seed: int = 1) -> Iterator[bytes]:
     projects = max(1, policies * 20 // 89)
     folders = max(1, projects // 40)
     people = max(20, member_bindings // 15)
-    left, lines = member_bindings, policies
+    left, weight_left = member_bindings, projects * _ON_PROJECT + (policies - projects) * _ON_RESOURCE
     for number in range(policies):
-        share = max(1, left // lines)
-        count = max(1, min(left - (lines - 1), round(share * chance.uniform(0.4, 1.6)))) if lines > 1 else left
-        left, lines = left - count, lines - 1
+        lines = policies - number
+        weight = _ON_PROJECT if number < projects else _ON_RESOURCE
+        share = left * weight / weight_left * chance.uniform(0.4, 1.6)
+        count = left if lines == 1 else max(1, min(left - (lines - 1), round(share)))
+        left, weight_left = left - count, weight_left - weight
         project = chance.randrange(projects) if number > projects else number
         yield _line(chance, number, project, projects, folders, people, count)
 
