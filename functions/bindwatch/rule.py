@@ -50,7 +50,8 @@ class Method:
 
     `name` may hold `*`; matching ignores case, since services disagree on `SetIamPolicy`, `SetIAMPolicy` and
     `setIamPolicy`. `log` is the audit log it is written to, and `log_type` the data-access type that must be
-    switched on (for the API `audited_as`) where that log is off by default.
+    switched on (for the API `audited_as`) where that log is off by default. `caller` narrows it for the log sink to
+    the calls of one principal (as principalEmail has it), where the rule looks at nobody else and the API is busy.
     """
 
     service: str
@@ -58,6 +59,7 @@ class Method:
     log: str = "activity"
     log_type: str = ""
     audited_as: str = ""
+    caller: str = ""
 
     def __str__(self) -> str:
         return f"{self.service}/{self.name}"

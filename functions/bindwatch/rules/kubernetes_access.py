@@ -21,16 +21,30 @@ from bindwatch.rules.kubernetes_entry import (
     is_platform_namespace,
     is_pod,
     object_of,
+    reads,
     verb_of,
     weighed_in_cluster,
     writes,
 )
 from bindwatch.rules.methods import data_access
 
-# Every entry of a cluster, whichever log it is in.
+# Every change in a cluster, and the reads that tell most; all reads of a cluster would be too many to send.
 _ANY_CALL: Final = (
     Method(KUBERNETES, "*"),
-    *data_access(KUBERNETES, "*", log_type="DATA_READ", audited_as=CONTAINER),
+    *reads(
+        "core.v1.secrets.*",
+        "core.v1.serviceaccounts.list",
+        "core.v1.pods.list",
+        "authorization.rbac.v1.*.list",
+        "authorization.v1.selfsubject*reviews.create",
+    ),
+)
+_ANONYMOUS_CALL: Final = (
+    Method(KUBERNETES, "*"),
+    *(
+        Method(KUBERNETES, "*", "data_access", log_type, CONTAINER, "system:anonymous")
+        for log_type in ("ADMIN_READ", "DATA_READ")
+    ),
 )
 # What load balancers, probes and clients read before anybody signed in; Kubernetes gives it to everyone.
 _PUBLIC_PATH: Final = re.compile(
@@ -52,7 +66,7 @@ def _is_probe(entry: LogEntry) -> bool:
     "anonymous-request-allowed",
     Severity.HIGH,
     Category.THREAT,
-    methods=_ANY_CALL,
+    methods=_ANONYMOUS_CALL,
     techniques=["T1190", "T1078.001"],
     equivalents=[
         "panther:Kubernetes.API.AnonymousAccess",
@@ -98,7 +112,7 @@ def anonymous_request_allowed(entry: LogEntry, _context: Context) -> Iterator[Ma
     "anonymous-request-refused",
     Severity.INFO,
     Category.THREAT,
-    methods=_ANY_CALL,
+    methods=_ANONYMOUS_CALL,
     outcome=Outcome.FAILED,
     techniques=["T1190", "T1613"],
     equivalents=[
