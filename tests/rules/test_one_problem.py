@@ -96,6 +96,44 @@ def test_an_open_provider_is_one_finding_when_made_and_when_it_stands() -> None:
     assert found(entry, "provider-without-condition").finding_id == seen.finding_id
 
 
+@pytest.mark.parametrize(
+    ("rule_id", "story", "name", "asset_type"),
+    [
+        ("public-member", "fires-bucket-readable-by-all", "//storage.googleapis.com/shop-invoices", "storage/Bucket"),
+        ("privileged-role", "fires-owner", HOME["name"], "cloudresourcemanager/Project"),
+        ("external-member", "fires-private-account", HOME["name"], "cloudresourcemanager/Project"),
+        ("impersonation-role-on-project", "fires-token-creator", HOME["name"], "cloudresourcemanager/Project"),
+        (
+            "impersonation-role-on-service-account",
+            "fires-token-creator-for-a-person",
+            f"//iam.googleapis.com/projects/{NUMBER}/serviceAccounts/deployer@{PROJECT}.iam.gserviceaccount.com",
+            "iam/ServiceAccount",
+        ),
+        (
+            "workload-pool-wide-grant",
+            "fires-whole-pool-on-an-account",
+            f"//iam.googleapis.com/projects/{NUMBER}/serviceAccounts/deployer@{PROJECT}.iam.gserviceaccount.com",
+            "iam/ServiceAccount",
+        ),
+    ],
+)
+def test_a_grant_is_one_finding_when_made_and_when_it_stands(
+    rule_id: str, story: str, name: str, asset_type: str
+) -> None:
+    entry = load(rule_id, story)
+    (delta,) = entry["protoPayload"]["serviceData"]["policyDelta"]["bindingDeltas"]
+    policy = {"bindings": [{"role": delta["role"], "members": [delta["member"]]}], "etag": "BwYAbCdEfGh="}
+    asset = {
+        "name": name,
+        "assetType": asset_type.replace("/", ".googleapis.com/"),
+        "iamPolicy": policy,
+        "ancestors": [f"projects/{NUMBER}"],
+    }
+    made, stands = found(entry, rule_id), standing([asset], rule_id)
+    assert made.finding_id == stands.finding_id
+    assert made.severity == stands.severity
+
+
 @pytest.mark.parametrize("case", [case for case in all_cases() if case.fires], ids=str)
 def test_the_same_entry_later_is_the_same_problem(case: Case) -> None:
     """Rules do not read the time of an entry, so a repetition can be absorbed."""

@@ -1,6 +1,6 @@
 """Who calls, from where they come, and what they could do: what decides how much a call weighs."""
 
-from bindwatch.inventory import Part
+from bindwatch.inventory import Inventory, Part
 from bindwatch.inventory.hierarchy import Organization
 from bindwatch.knowledge.score import Exposure
 from bindwatch.model.finding import Severity
@@ -53,9 +53,14 @@ def _is_foreign_project(project: str, context: Context) -> bool | None:
     if project in context.trusted_projects:
         return False
     inventory = context.inventory
-    if inventory is not None and inventory.all(Organization) and inventory.has(Part.PROJECTS):
+    if inventory is not None and _lists_all_projects(inventory):
         return inventory.project(project) is None
     return True if context.trusted_projects else None
+
+
+def _lists_all_projects(inventory: Inventory) -> bool:
+    """Whether a project that is not in the inventory is not in the organization."""
+    return any(inventory.has(Part.PROJECTS, item.name) for item in inventory.all(Organization))
 
 
 def is_foreign_pool(principal: Principal, home: str, context: Context) -> bool | None:
@@ -65,7 +70,7 @@ def is_foreign_pool(principal: Principal, home: str, context: Context) -> bool |
     if not project and principal.project_number and inventory is not None:
         known = inventory.project(principal.project_number)
         if known is None:
-            return True if inventory.all(Organization) else None
+            return True if _lists_all_projects(inventory) else None
         project = known.id
     if not project or not home:
         return None
