@@ -2,12 +2,13 @@
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from functools import cached_property
 from itertools import pairwise
 from typing import Any, Final, TypeVar
 
 from bindwatch.inventory.clusters import Cluster, FleetMembership, NodePool
-from bindwatch.inventory.contents import Contents, Marks
+from bindwatch.inventory.contents import Contents, Marks, PolicyRecord
 from bindwatch.inventory.coverage import KUBERNETES_PARTS, Coverage, Origin, Part, Problem, Sight
 from bindwatch.inventory.hierarchy import (
     DenyPolicy,
@@ -129,6 +130,18 @@ class Inventory:
     def origin(self, entity: object) -> Origin:
         """The file and line an entity of this inventory was read from."""
         return self._contents.origins.get(id(entity), Origin())
+
+    def changed(self, entities: Mapping[type, tuple[Any, ...]], policies: Mapping[str, Policy]) -> "Inventory":
+        """This inventory with other things of some kinds, and other policies of some resources; the rest is shared."""
+        have = self._contents.policies
+        records = {
+            name: PolicyRecord(policy, have[name].asset_type if name in have else "")
+            for name, policy in policies.items()
+        }
+        contents = replace(
+            self._contents, entities={**self._contents.entities, **entities}, policies={**have, **records}
+        )
+        return Inventory(contents, self._marks, problems=self.problems, skipped=self.skipped, notes=self.notes)
 
     # Coverage
 

@@ -8,8 +8,10 @@ import re
 import shlex
 from dataclasses import dataclass
 
+from bindwatch.model.cloud_change import CloudChange
 from bindwatch.model.finding import Remediation
 from bindwatch.model.policy import Condition
+from bindwatch.model.workload_change import WorkloadChange
 
 
 @dataclass(frozen=True, slots=True)
@@ -346,6 +348,8 @@ Change = (
     | DisableService
     | SetClusterWorkloadPool
     | SetNodePoolMetadata
+    | CloudChange
+    | WorkloadChange
     | Run
 )
 

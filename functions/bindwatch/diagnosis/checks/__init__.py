@@ -1,0 +1,1 @@
+"""The checks of the chain, one module per link; each answers for one cause."""

@@ -1,0 +1,321 @@
+"""Error texts as clients, gcloud, the metadata server and Google's APIs print them, and the causes each can have.
+
+Recognition is by the words that are stable across versions and languages of the client libraries; nothing of the text
+but those words is kept, since what stands around them may hold a token. Within a symptom the causes are in the order in
+which they are met in practice; the checks of the chain decide between them.
+"""
+
+import re
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Final
+
+_LONGEST: Final = 20_000
+
+
+@dataclass(frozen=True, slots=True)
+class Symptom:
+    """One kind of error text. `decides` are the causes that the text alone shows, without a look at anything else."""
+
+    id: str
+    title: str
+    pattern: re.Pattern[str]
+    causes: tuple[str, ...]
+    decides: tuple[str, ...] = ()
+
+
+def _symptom(id: str, title: str, pattern: str, causes: str, decides: str = "") -> Symptom:
+    return Symptom(
+        id, title, re.compile(pattern, re.IGNORECASE | re.DOTALL), tuple(causes.split()), tuple(decides.split())
+    )
+
+
+# The more telling a text, the earlier it stands: of several symptoms in one text, the first leads.
+SYMPTOMS: Final[tuple[Symptom, ...]] = (
+    _symptom(
+        "perimeter",
+        "a service perimeter refused the call",
+        r"vpcServiceControlsUniqueIdentifier|SECURITY_POLICY_VIOLATED|prohibited by organization'?s policy",
+        "vpc-sc-blocked org-policy-blocked",
+        "vpc-sc-blocked",
+    ),
+    _symptom(
+        "api-disabled",
+        "an API is switched off",
+        r"SERVICE_DISABLED"
+        r"|(?:iamcredentials\.googleapis\.com|IAM Service Account Credentials API)[^\n]{0,120}"
+        r"(?:has not been used|is disabled|not enabled)"
+        r"|API \[iamcredentials\.googleapis\.com\] not enabled",
+        "iamcredentials-api-disabled",
+        "iamcredentials-api-disabled",
+    ),
+    _symptom(
+        "constraint",
+        "an organization policy refused a change",
+        r"constraints/[a-z]+\.[a-zA-Z.]+|do(?:es)? not belong to a permitted customer"
+        r"|(?:key|service account) creation is not allowed|violates? (?:an? )?org(?:anization)? policy",
+        "org-policy-blocked",
+        "org-policy-blocked",
+    ),
+    _symptom(
+        "deny-policy",
+        "a deny policy refused the call",
+        r"den(?:y|ied by) (?:an? )?(?:IAM )?(?:deny )?polic(?:y|ies)(?! binding)|explicit(?:ly)? den(?:y|ied)"
+        r"|denied by the deny policy",
+        "deny-policy",
+        "deny-policy",
+    ),
+    _symptom(
+        "boundary",
+        "a principal access boundary refused the call",
+        r"principal.?access.?boundar|not eligible to access",
+        "principal-access-boundary",
+        "principal-access-boundary",
+    ),
+    _symptom(
+        "scopes",
+        "the token has too narrow scopes",
+        r"insufficient authentication scopes|ACCESS_TOKEN_SCOPE_INSUFFICIENT|insufficient_scope"
+        r"|Insufficient Permission: Request had insufficient",
+        "workload-identity-disabled node-pool-not-gke-metadata node-scopes-too-narrow host-network mixed-node-pools",
+    ),
+    _symptom(
+        "quota",
+        "the quota of token exchanges is used up",
+        r"(?:sts\.googleapis\.com|token exchange|ExchangeToken|SecurityTokenService|oauth2|access token|computeMetadata)"
+        r"[^\n]{0,300}(?:QUOTA_EXCEEDED|RESOURCE_EXHAUSTED|\b429\b|rate.?limit|quota exceeded)"
+        r"|(?:QUOTA_EXCEEDED|RESOURCE_EXHAUSTED|\b429\b|quota exceeded)[^\n]{0,300}"
+        r"(?:sts\.googleapis\.com|token exchange|ExchangeToken|SecurityTokenService|token_exchange)",
+        "token-quota-exceeded too-many-metadata-connections",
+        "token-quota-exceeded",
+    ),
+    _symptom(
+        "account-of-pool",
+        "the client used the pool's name as an e-mail",
+        r"Invalid form of account ID|svc\.id\.goog[^\n]{0,60}(?:Should be|is not a valid (?:e-?mail|account))"
+        r"|invalid[^\n]{0,40}service account[^\n]{0,60}svc\.id\.goog(?!\[)",
+        "email-endpoint-returns-pool annotation-missing service-rejects-federated-token",
+        "email-endpoint-returns-pool",
+    ),
+    _symptom(
+        "audience",
+        "an identity token was asked for without an audience",
+        r"non-empty audience|audience (?:parameter|query)[^\n]{0,40}(?:required|missing)|missing[^\n]{0,20}audience",
+        "audience-missing",
+        "audience-missing",
+    ),
+    _symptom(
+        "fleet-audience",
+        "the token service does not know the audience",
+        r"invalid_target|service indicated by the \\?\"?audience|audience\\?\"? parameters? (?:is|are) invalid"
+        r"|identity pool[^\n]{0,80}(?:does not exist|not found|disabled|deleted)"
+        r"|(?:Identity Pool|identity namespace) does not exist",
+        "fleet-pool-mismatch workload-identity-disabled",
+        "fleet-pool-mismatch",
+    ),
+    _symptom(
+        "token-file",
+        "the projected token or its credential file is not there",
+        r"/var/run/secrets/tokens/[^\n]{0,120}(?:no such file|not found|cannot find|ENOENT|does not exist|was not found)"
+        r"|(?:no such file|not found|ENOENT)[^\n]{0,120}/var/run/secrets/tokens/"
+        r"|google-application-credentials\.json[^\n]{0,120}(?:no such file|not found|was not found|does not exist|ENOENT)",
+        "projected-token-volume-missing fleet-pool-mismatch key-file-shadows-workload-identity",
+        "projected-token-volume-missing",
+    ),
+    _symptom(
+        "key-file",
+        "a key file is used",
+        r"GOOGLE_APPLICATION_CREDENTIALS|invalid_grant[^\n]{0,80}(?:JWT|signature|account not found)"
+        r"|Invalid JWT Signature|could not (?:read|load|parse)[^\n]{0,80}(?:key|credentials?) (?:json )?file"
+        r"|\.json was not found|private key",
+        "key-file-shadows-workload-identity",
+    ),
+    _symptom(
+        "gsa-unknown",
+        "Google knows no account of that e-mail",
+        r"Gaia id not found|Unknown service account|unknown user or service account"
+        r"|service ?account[^\n]{0,120}(?:does not exist|not found)(?!\s*in namespace)(?<!serviceaccount)"
+        r"|NOT_FOUND: Unknown service account|Account not found|Invalid account",
+        "gsa-not-found gsa-deleted annotation-shadows-direct-grant",
+    ),
+    _symptom(
+        "gsa-gone",
+        "Google no longer knows the account",
+        r"IAM returned 404|generateAccessToken[^\n]{0,200}\b404\b|Requested entity was not found",
+        "gsa-not-found gsa-deleted annotation-shadows-direct-grant",
+    ),
+    _symptom(
+        "gsa-disabled",
+        "the account is disabled",
+        r"service ?account[^\n]{0,120}is disabled|ACCOUNT_DISABLED|account (?:has been|is) disabled"
+        r"|disabled service account",
+        "gsa-disabled",
+        "gsa-disabled",
+    ),
+    _symptom(
+        "ksa-missing",
+        "the Kubernetes service account does not exist",
+        r"serviceaccounts? \\?[\"'][^\"']{1,253}\\?[\"'] not found"
+        r"|error looking up service account|service account [^\n]{0,120} was not found, retry after"
+        r"|pods? [^\n]{0,120} is forbidden: [^\n]{0,60}service ?account",
+        "ksa-not-found default-ksa-used",
+        "ksa-not-found",
+    ),
+    _symptom(
+        "not-a-pod",
+        "the metadata server does not know the pod",
+        r"Unable to find pod|not recorded in the snapshot|retry budget exhausted",
+        "non-pod-ip host-network metadata-startup-race",
+        "non-pod-ip",
+    ),
+    _symptom(
+        "path",
+        "the metadata server does not have the path",
+        r"no child \\?[\"']|Reason: \\?[\"']?NOT_FOUND|computeMetadata/v1/[^\n]{0,200}\b404\b"
+        r"|metadata[^\n]{0,80}\b404\b[^\n]{0,60}not found"
+        r"|Failed to retrieve http://[^\n]{0,200}recursive=true[^\n]{0,200}404",
+        "unsupported-metadata-path annotation-missing workload-identity-disabled",
+        "unsupported-metadata-path",
+    ),
+    _symptom(
+        "delegation",
+        "an account may not mint tokens for the next one",
+        r"implicitDelegation|impersonat\w+[^\n]{0,200}getAccessToken|impersonated credentials?",
+        "delegate-missing-token-creator role-cannot-mint binding-missing",
+    ),
+    _symptom(
+        "mint-denied",
+        "the workload may not mint tokens as its account",
+        r"getAccessToken|IAM returned 403|Unable to generate access token|generateAccessToken[^\n]{0,200}\b403\b"
+        r"|unable to impersonate|iam\.serviceAccounts\.(?:getOpenIdToken|signBlob|signJwt)"
+        r"|roles/iam\.workloadIdentityUser|compute: Received 403",
+        "binding-missing member-malformed pool-of-another-project role-cannot-mint annotation-shadows-direct-grant"
+        " condition-not-met binding-removed propagation-delay",
+    ),
+    _symptom(
+        "exchange-denied",
+        "the token service refused the exchange",
+        r"oauth2/google: status code 403|sts\.googleapis\.com[^\n]{0,200}\b40[03]\b|IAM_PERMISSION_DENIED"
+        r"[^\n]{0,200}(?:workloadIdentityPool|svc\.id\.goog)",
+        "fleet-pool-mismatch binding-missing projected-token-volume-missing",
+    ),
+    _symptom(
+        "federated-rejected",
+        "a service does not take the token",
+        r"invalid authentication credentials|Expected OAuth 2 access token|ACCESS_TOKEN_TYPE_UNSUPPORTED"
+        r"|\b401\b[^\n]{0,40}Unauthorized|UNAUTHENTICATED",
+        "service-rejects-federated-token gsa-disabled annotation-missing",
+    ),
+    _symptom(
+        "metadata-500",
+        "the metadata server failed",
+        r"GKE Metadata Server[^\n]{0,60}Internal Server Error|metadata[^\n]{0,200}\b50[0-3]\b"
+        r"|\b500\b[^\n]{0,200}(?:metadata|service-accounts/default)|Internal Server Error",
+        "control-plane-unreachable too-many-ksas node-cannot-reach-token-service",
+        "control-plane-unreachable",
+    ),
+    _symptom(
+        "metadata-crash",
+        "the metadata server itself fails",
+        r"gke-metadata-server[^\n]{0,120}(?:OOMKilled|CrashLoopBackOff|Back-off)"
+        r"|(?:OOMKilled|CrashLoopBackOff)[^\n]{0,120}gke-metadata-server",
+        "too-many-ksas",
+        "too-many-ksas",
+    ),
+    _symptom(
+        "metadata-499",
+        "the metadata server is slow to answer",
+        r"HTTP/499|\b499\b[^\n]{0,80}(?:metadata|token)|context canceled[^\n]{0,120}metadata",
+        "too-many-metadata-connections token-quota-exceeded",
+        "too-many-metadata-connections",
+    ),
+    _symptom(
+        "token-service-timeout",
+        "the metadata server cannot reach the token services",
+        r"504 Gateway Time-?out|(?:sts|iamcredentials|oauth2)\.googleapis\.com[^\n]{0,160}"
+        r"(?:i/o timeout|timed? ?out|connection refused|unreachable|deadline exceeded|no such host)"
+        r"|metadata[^\n]{0,160}(?:context deadline exceeded|\b504\b)|Gateway Time-?out",
+        "node-cannot-reach-token-service control-plane-unreachable dns-cannot-resolve-metadata",
+    ),
+    _symptom(
+        "name-resolution",
+        "the name of the metadata server does not resolve",
+        r"metadata(?:\.google\.internal)?[^\n]{0,160}(?:no such host|Name or service not known|name resolution"
+        r"|getaddrinfo|ENOTFOUND|EAI_AGAIN|UnknownHost|server misbehaving|nodename nor servname)"
+        r"|(?:no such host|UnknownHostException|ENOTFOUND|EAI_AGAIN|resolve)[^\n]{0,80}metadata",
+        "dns-cannot-resolve-metadata network-policy-blocks-metadata",
+    ),
+    _symptom(
+        "metadata-unreachable",
+        "the metadata server was not reached",
+        r"cannot find the metadata server|could not find (?:the )?default credentials"
+        r"|default credentials were not found|could not load the default credentials|Could not automatically determine"
+        r"|Unable to detect a Project Id|no (?:valid )?(?:default )?credentials"
+        r"|169\.254\.169\.25[24][^\n]{0,160}(?:i/o timeout|timed? ?out|refused|unreachable|deadline|EHOSTDOWN|reset|EOF)"
+        r"|metadata(?:\.google\.internal|[ _-]?server|[^\n]{0,20}service)?[^\n]{0,160}"
+        r"(?:i/o timeout|timed? ?out|connection refused|ECONNREFUSED|unreachable|not available|unavailable|reset by peer"
+        r"|connect: |Failed to (?:connect|retrieve))"
+        r"|(?:i/o timeout|timed? ?out|Failed to connect|ECONNREFUSED)[^\n]{0,160}metadata",
+        "network-policy-blocks-metadata metadata-startup-race node-pool-not-gke-metadata workload-identity-disabled",
+    ),
+    _symptom(
+        "federated-denied",
+        "the federated identity lacks a permission",
+        r"principal(?:Set)?://iam\.googleapis\.com|svc\.id\.goog[^\n]{0,160}(?:does not have|denied|permission|lacks)"
+        r"|(?:does not have|denied|permission)[^\n]{0,160}svc\.id\.goog",
+        "annotation-missing direct-grant-missing project-number-wrong selector-malformed default-ksa-used",
+    ),
+    _symptom(
+        "node-identity-denied",
+        "the node's own identity is used",
+        r"\d{6,}-compute@developer\.gserviceaccount\.com",
+        "node-pool-not-gke-metadata workload-identity-disabled host-network mixed-node-pools",
+    ),
+    _symptom(
+        "target-denied",
+        "the identity lacks a permission on the target",
+        r"does not have [a-zA-Z0-9.]+ access|(?:Permission|permission) '?[a-z]+\.[a-zA-Z]+\.[a-zA-Z]+'? (?:is )?denied"
+        r"|PERMISSION_DENIED|lacks? permission|permission[_ ]denied|\b403\b|Access Denied|access denied|Forbidden"
+        r"|(?:does not|doesn't) have (?:the )?(?:required )?permission|NOT_AUTHORIZED|notAuthorized|insufficientPermissions"
+        r"|Required \"?'?[a-z.A-Z]+'?\"? permission",
+        "target-role-missing annotation-missing gsa-recreated direct-grant-missing binding-missing",
+    ),
+)
+
+SYMPTOM_BY_ID: Final = {item.id: item for item in SYMPTOMS}
+
+
+@lru_cache(maxsize=4096)
+def recognise(text: str) -> tuple[Symptom, ...]:
+    """The symptoms in a text, the most telling first; none where it says nothing of identity."""
+    text = text[:_LONGEST]
+    return tuple(item for item in SYMPTOMS if item.pattern.search(text))
+
+
+def ranked_causes(text: str) -> tuple[str, ...]:
+    """The causes a text can have, likeliest first, by the text alone.
+
+    What the leading symptom shows by itself comes first; the causes that several symptoms share come before those of
+    one alone, within the order of the leading symptom.
+    """
+    symptoms = recognise(text)
+    order: dict[str, None] = {}
+    for item in symptoms:
+        order.update(dict.fromkeys(item.decides))
+    for item in symptoms[:2]:
+        order.update(dict.fromkeys(item.causes[:3]))
+    for item in symptoms:
+        order.update(dict.fromkeys(item.causes))
+    return tuple(order)
+
+
+_PERMISSION: Final = re.compile(
+    r"(?:[Pp]ermission[s]? (?:\\?[\"'`])?|does not have |[Rr]equired (?:\\?[\"'`])?)"
+    r"((?:[a-z][a-z0-9]*\.googleapis\.com/)?[a-z][a-zA-Z0-9]*\.[a-zA-Z0-9.]+\.[a-zA-Z]+)"
+)
+
+
+def named_permission(text: str) -> str:
+    """The permission that a text says is missing; '' where it names none."""
+    match = _PERMISSION.search(text[:_LONGEST])
+    return match[1] if match else ""
