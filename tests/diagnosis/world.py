@@ -55,7 +55,10 @@ ROLES = {
 CATALOGUE = RoleCatalogue.of(ROLES, source="tests", as_of="2026-11-01")
 
 SCOPES_ALL = ["https://www.googleapis.com/auth/cloud-platform"]
-SCOPES_NARROW = ["https://www.googleapis.com/auth/devstorage.read_only", "https://www.googleapis.com/auth/logging.write"]
+SCOPES_NARROW = [
+    "https://www.googleapis.com/auth/devstorage.read_only",
+    "https://www.googleapis.com/auth/logging.write",
+]
 
 
 def at(minutes: float = 60) -> str:
@@ -71,7 +74,8 @@ class World:
     logs: list[dict[str, Any]] = field(default_factory=list)
     now: datetime = NOW
     style: str = "impersonation"
-    question: Question = field(default_factory=lambda: Question(namespace=NS, subject=KSA))
+    location: str = LOCATION
+    question: Question = field(default_factory=lambda: Question(namespace=NS, subject=KSA, cluster="main"))
 
     def __getitem__(self, path: str) -> Any:
         return self.files[path]
@@ -128,10 +132,13 @@ class World:
 
     @property
     def specs(self) -> list[dict[str, Any]]:
-        return [self.deployment["spec"]["template"]["spec"], *(pod["spec"] for pod in self.pods)]
+        return [
+            self.deployment["spec"]["template"]["spec"],
+            *(pod["spec"] for pod in self.pods if pod["metadata"]["namespace"] == NS),
+        ]
 
     def kubernetes(self, kind: str) -> list[dict[str, Any]]:
-        items: list[dict[str, Any]] = self[f"clusters/{PROJECT}_{LOCATION}_main/{kind}.json"]["items"]
+        items: list[dict[str, Any]] = self[f"clusters/{PROJECT}_{self.location}_main/{kind}.json"]["items"]
         return items
 
     def policy(self, where: str) -> list[dict[str, Any]]:
@@ -281,7 +288,9 @@ def healthy(style: str = "impersonation") -> World:
         pod("cart-5d9-bb", spec, "gke-main-apps-2"),
         {"metadata": {"namespace": "kube-system", "name": "dns"}, "spec": {"nodeName": "gke-main-apps-1"}},
     )
-    world[f"{cluster_dir}/nodes.json"] = listing("Node", node("gke-main-apps-1", "apps"), node("gke-main-apps-2", "apps"))
+    world[f"{cluster_dir}/nodes.json"] = listing(
+        "Node", node("gke-main-apps-1", "apps"), node("gke-main-apps-2", "apps")
+    )
     world[f"{cluster_dir}/networkpolicies.json"] = listing("NetworkPolicy")
     world[f"{cluster_dir}/namespaces.json"] = listing("Namespace", {"metadata": {"name": NS}})
     if style != "direct":
@@ -308,15 +317,11 @@ def healthy(style: str = "impersonation") -> World:
         world[f"projects/{FLEET}/memberships.json"] = [
             {
                 "name": f"projects/{FLEET}/locations/global/memberships/main",
-                "endpoint": {
-                    "gkeCluster": {
-                        "resourceLink": f"//container.googleapis.com/projects/{PROJECT}/locations/{LOCATION}/clusters/main"
-                    }
-                },
+                "endpoint": {"gkeCluster": {"resourceLink": CLUSTER}},
                 "authority": {
-                    "issuer": f"https://container.googleapis.com/v1/projects/{PROJECT}/locations/{LOCATION}/clusters/main",
+                    "issuer": f"https://container.googleapis.com/v1/{CLUSTER.partition('.com/')[2]}",
                     "workloadIdentityPool": FLEET_POOL,
-                    "identityProvider": f"https://gkehub.googleapis.com/projects/{FLEET}/locations/global/memberships/main",
+                    "identityProvider": f"https://gkehub.googleapis.com/projects/{FLEET}/memberships/main",
                 },
                 "state": {"code": "READY"},
             }
@@ -331,7 +336,7 @@ def route(name: str, destination: str) -> dict[str, Any]:
         "name": name,
         "network": f"https://www.googleapis.com/compute/v1/{NETWORK}",
         "destRange": destination,
-        "nextHopGateway": f"https://www.googleapis.com/compute/v1/projects/{PROJECT}/global/gateways/default-internet-gateway",
+        "nextHopGateway": f"projects/{PROJECT}/global/gateways/default-internet-gateway",
         "priority": 1000,
     }
 
@@ -349,7 +354,7 @@ def egress_rule(name: str, priority: int = 900) -> dict[str, Any]:
     }
 
 
-# ---- log entries ------------------------------------------------------------------------------------------------------
+# ---- log entries ---------------------------------------------------------------------------------
 
 
 def audit(service: str, method: str, log: str = "activity", minutes: float = 60, **payload: Any) -> dict[str, Any]:
@@ -410,7 +415,9 @@ def set_policy(
     )
 
 
-def refused_read(world: World, minutes: float = 20, permission: str = "storage.objects.get", **status: Any) -> dict[str, Any]:
+def refused_read(
+    world: World, minutes: float = 20, permission: str = "storage.objects.get", **status: Any
+) -> dict[str, Any]:
     """A read of the bucket that was refused to the workload's final identity."""
     caller = {"principalSubject": DIRECT} if world.style == "direct" else {"principalEmail": GSA}
     return audit(

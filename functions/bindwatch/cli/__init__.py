@@ -16,6 +16,7 @@ from bindwatch.errors import BindwatchError
 # name of the command → the module that holds it as `command`, and its line in the overview
 _COMMANDS: Final = {
     "scan": ("scan", "Findings of logs and inventories, any mix."),
+    "diagnose": ("diagnose", "Why a workload cannot reach Google Cloud, and the fix."),
     "rules": ("rules", "The rules, or the page of one."),
 }
 

@@ -100,7 +100,7 @@ class _Draft:
         return self.base.changed({kind: tuple(items) for kind, items in self._entities.items()}, dict(self._policies))
 
 
-# ---- policies -------------------------------------------------------------------------------------------------------
+# ---- policies ------------------------------------------------------------------------------------
 
 
 def _same(one: Condition | None, other: Condition | None) -> bool:
@@ -131,7 +131,7 @@ def _remove_binding(draft: _Draft, change: changes.RemoveBinding) -> None:
     draft.set_policy(change.resource, kept)
 
 
-# ---- service accounts -------------------------------------------------------------------------------------------------
+# ---- service accounts ----------------------------------------------------------------------------
 
 
 def _enable_account(draft: _Draft, change: changes.SetServiceAccountEnabled) -> None:
@@ -201,7 +201,7 @@ def _enable_key(draft: _Draft, change: changes.SetServiceAccountKeyEnabled) -> N
     )
 
 
-# ---- services, clusters, fleets ---------------------------------------------------------------------------------------
+# ---- services, clusters, fleets ------------------------------------------------------------------
 
 
 def _set_service(draft: _Draft, project: str, service: str, state: str) -> None:
@@ -245,7 +245,7 @@ def _register(draft: _Draft, change: cloud_change.RegisterInFleet) -> None:
         )  # fmt: skip
 
 
-# ---- Kubernetes -----------------------------------------------------------------------------------------------------
+# ---- Kubernetes ----------------------------------------------------------------------------------
 
 
 def _cluster_of_context(draft: _Draft, context: str) -> str:
@@ -390,7 +390,7 @@ def _delete_network_policy(draft: _Draft, change: workload_change.DeleteNetworkP
     ]
 
 
-# ---- networks and guards ------------------------------------------------------------------------------------------------
+# ---- networks and guards -------------------------------------------------------------------------
 
 
 def _private_access(draft: _Draft, change: cloud_change.SetPrivateGoogleAccess) -> None:

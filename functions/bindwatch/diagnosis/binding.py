@@ -157,7 +157,7 @@ def _last_change(case: Case, resource: str) -> PolicyChange | None:
     return found_change
 
 
-# ---- young changes ------------------------------------------------------------------------------------------------
+# ---- young changes -------------------------------------------------------------------------------
 
 
 def _young(case: Case, access: Access) -> Judgement | None:
@@ -208,7 +208,7 @@ def spreading(case: Case, since: datetime, evidence: Evidence) -> Found:
     )
 
 
-# ---- near misses --------------------------------------------------------------------------------------------------
+# ---- near misses ---------------------------------------------------------------------------------
 
 
 def misses(case: Case, resource: str, *, minting: bool = False) -> list[NearMiss]:
@@ -220,8 +220,7 @@ def misses(case: Case, resource: str, *, minting: bool = False) -> list[NearMiss
 
 def misses_anywhere(case: Case) -> list[NearMiss]:
     """Grants on anything but accounts that show the workload's names, or pin an account of the past, and miss it."""
-    candidates = [grant for grant in case.inputs.grants.named(case.namespace, case.name)]
-    candidates += [grant for grant in case.inputs.grants.pinned(case.pool)]
+    candidates = [*case.inputs.grants.named(case.namespace, case.name), *case.inputs.grants.pinned(case.pool)]
     return [miss for miss in _sorted(case, candidates) if not is_account(miss.grant.resource)]
 
 

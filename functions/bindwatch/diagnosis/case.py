@@ -9,8 +9,8 @@ from functools import cached_property
 from bindwatch.diagnosis.near_miss import GrantIndex, WorkloadGrant, pools_of_cluster
 from bindwatch.diagnosis.traces import Refusal, TextSeen, Traces
 from bindwatch.inventory import UNKNOWN_CLUSTER, Coverage, Inventory, Part
-from bindwatch.inventory.coverage import KUBERNETES_PARTS
 from bindwatch.inventory.clusters import Cluster, FleetMembership, NodePool
+from bindwatch.inventory.coverage import KUBERNETES_PARTS
 from bindwatch.inventory.identities import Role, ServiceAccount
 from bindwatch.inventory.workloads import KubernetesServiceAccount, Pod, Workload
 from bindwatch.knowledge.roles import RoleCatalogue
@@ -195,7 +195,13 @@ class Case:
             return False
         if not self.cluster.identity_pool:
             return bool(membership.workload_pool)
-        return any(_reads_fleet_credentials(runner) for runner in self.runners)
+        if any(_reads_fleet_credentials(runner) for runner in self.runners):
+            return True
+        if self.runners or not membership.workload_pool or membership.workload_pool == self.cluster.identity_pool:
+            return False
+        # Nothing runs as it: then whichever pool its grants name is the one that was meant.
+        pools = {grant.principal.pool for grant in self.inputs.grants.named(self.namespace, self.name)}
+        return membership.workload_pool in pools and self.cluster.identity_pool not in pools
 
     @cached_property
     def pool(self) -> str:
@@ -301,11 +307,16 @@ class Case:
         if self.annotation:
             return self.annotation.lower()
         if self.account is None or self.is_fleet:
-            candidates = self.trusting or self._nearly_trusting
+            candidates = self.trusting or self._nearly_trusting or self._refused_accounts
             return candidates[0] if len(candidates) == 1 else ""
         if self.trusting and not self.direct_grants and len(self.trusting) == 1:
             return self.trusting[0]
         return ""
+
+    @cached_property
+    def _refused_accounts(self) -> tuple[str, ...]:
+        mine = self.traces.refusals_of(self.principal.identity)
+        return tuple(dict.fromkeys(item.target for item in mine if item.is_mint and item.target))
 
     @cached_property
     def _nearly_trusting(self) -> tuple[str, ...]:
@@ -408,9 +419,11 @@ class Case:
             of_mine = text.pod in mine or any(text.pod.startswith(f"{runner.name}-") for runner in self.runners)
             if of_mine or not text.pod or text.pod == self.name or not (others and (mine or self.owners)):
                 own.append(text)
-        for text in self.traces.texts_of(self.cluster_name, "kube-system"):
-            if text.of_metadata_server and self._may_concern(text, mine):
-                own.append(text)
+        own += [
+            text
+            for text in self.traces.texts_of(self.cluster_name, "kube-system")
+            if text.of_metadata_server and self._may_concern(text, mine)
+        ]
         return tuple(own)
 
     def _may_concern(self, text: TextSeen, mine: set[str]) -> bool:

@@ -124,7 +124,7 @@ class NotChecked:
 
 @dataclass(frozen=True, kw_only=True)
 class Diagnosis:
-    """What is wrong with one workload. `root` is None where nothing was found; that is "fine" for the passed steps only."""
+    """What is wrong with one workload. `root` is None where nothing was found, which speaks for passed steps only."""
 
     case: Case
     steps: tuple[StepResult, ...]

@@ -24,9 +24,9 @@ class Symptom:
     decides: tuple[str, ...] = ()
 
 
-def _symptom(id: str, title: str, pattern: str, causes: str, decides: str = "") -> Symptom:
+def _symptom(name: str, title: str, pattern: str, causes: str, decides: str = "") -> Symptom:
     return Symptom(
-        id, title, re.compile(pattern, re.IGNORECASE | re.DOTALL), tuple(causes.split()), tuple(decides.split())
+        name, title, re.compile(pattern, re.IGNORECASE | re.DOTALL), tuple(causes.split()), tuple(decides.split())
     )
 
 
@@ -82,7 +82,8 @@ SYMPTOMS: Final[tuple[Symptom, ...]] = (
     _symptom(
         "quota",
         "the quota of token exchanges is used up",
-        r"(?:sts\.googleapis\.com|token exchange|ExchangeToken|SecurityTokenService|oauth2|access token|computeMetadata)"
+        r"(?:sts\.googleapis\.com|token exchange|ExchangeToken|SecurityTokenService|oauth2|access token"
+        r"|computeMetadata)"
         r"[^\n]{0,300}(?:QUOTA_EXCEEDED|RESOURCE_EXHAUSTED|\b429\b|rate.?limit|quota exceeded)"
         r"|(?:QUOTA_EXCEEDED|RESOURCE_EXHAUSTED|\b429\b|quota exceeded)[^\n]{0,300}"
         r"(?:sts\.googleapis\.com|token exchange|ExchangeToken|SecurityTokenService|token_exchange)",
@@ -116,9 +117,9 @@ SYMPTOMS: Final[tuple[Symptom, ...]] = (
     _symptom(
         "token-file",
         "the projected token or its credential file is not there",
-        r"/var/run/secrets/tokens/[^\n]{0,120}(?:no such file|not found|cannot find|ENOENT|does not exist|was not found)"
+        r"/var/run/secrets/tokens/[^\n]{0,120}(?:no such file|not found|cannot find|ENOENT|does not exist)"
         r"|(?:no such file|not found|ENOENT)[^\n]{0,120}/var/run/secrets/tokens/"
-        r"|google-application-credentials\.json[^\n]{0,120}(?:no such file|not found|was not found|does not exist|ENOENT)",
+        r"|google-application-credentials\.json[^\n]{0,120}(?:no such file|not found|does not exist|ENOENT)",
         "projected-token-volume-missing fleet-pool-mismatch key-file-shadows-workload-identity",
         "projected-token-volume-missing",
     ),
@@ -251,10 +252,11 @@ SYMPTOMS: Final[tuple[Symptom, ...]] = (
         r"cannot find the metadata server|could not find (?:the )?default credentials"
         r"|default credentials were not found|could not load the default credentials|Could not automatically determine"
         r"|Unable to detect a Project Id|no (?:valid )?(?:default )?credentials"
-        r"|169\.254\.169\.25[24][^\n]{0,160}(?:i/o timeout|timed? ?out|refused|unreachable|deadline|EHOSTDOWN|reset|EOF)"
+        r"|169\.254\.169\.25[24][^\n]{0,160}"
+        r"(?:i/o timeout|timed? ?out|refused|unreachable|deadline|EHOSTDOWN|reset|EOF)"
         r"|metadata(?:\.google\.internal|[ _-]?server|[^\n]{0,20}service)?[^\n]{0,160}"
-        r"(?:i/o timeout|timed? ?out|connection refused|ECONNREFUSED|unreachable|not available|unavailable|reset by peer"
-        r"|connect: |Failed to (?:connect|retrieve))"
+        r"(?:i/o timeout|timed? ?out|connection refused|ECONNREFUSED|unreachable|not available|unavailable"
+        r"|reset by peer|connect: |Failed to (?:connect|retrieve))"
         r"|(?:i/o timeout|timed? ?out|Failed to connect|ECONNREFUSED)[^\n]{0,160}metadata",
         "network-policy-blocks-metadata metadata-startup-race node-pool-not-gke-metadata workload-identity-disabled",
     ),
@@ -276,7 +278,8 @@ SYMPTOMS: Final[tuple[Symptom, ...]] = (
         "the identity lacks a permission on the target",
         r"does not have [a-zA-Z0-9.]+ access|(?:Permission|permission) '?[a-z]+\.[a-zA-Z]+\.[a-zA-Z]+'? (?:is )?denied"
         r"|PERMISSION_DENIED|lacks? permission|permission[_ ]denied|\b403\b|Access Denied|access denied|Forbidden"
-        r"|(?:does not|doesn't) have (?:the )?(?:required )?permission|NOT_AUTHORIZED|notAuthorized|insufficientPermissions"
+        r"|(?:does not|doesn't) have (?:the )?(?:required )?permission|NOT_AUTHORIZED|notAuthorized"
+        r"|insufficientPermissions"
         r"|Required \"?'?[a-z.A-Z]+'?\"? permission",
         "target-role-missing annotation-missing gsa-recreated direct-grant-missing binding-missing",
     ),

@@ -141,7 +141,7 @@ def _lacking(case: Case, target: Target) -> Found:
         )
     if case.inventory.policy(target.resource) is not None:
         evidence.append(asset(f"no binding over {display(target.resource)} gives it to {who}", target.resource))
-    role = least_role(case.inputs.roles, target.permission, target.resource) if target.permission else ""
+    role = least_role(case.inputs.roles, target.permission) if target.permission else ""
     if not role:
         fix = Fix(
             f"Grant {who} the least role with {target.permission or 'what it needs'} on {display(target.resource)}",

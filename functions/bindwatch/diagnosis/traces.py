@@ -80,7 +80,8 @@ class RefusedChange:
     project: str
     constraint: str
     actor: str
-    members: tuple[str, ...] = ()
+    resource: str = ""
+    grants: tuple[Grant, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -341,7 +342,8 @@ class TraceBuilder:
             project=entry.project,
             constraint=constraint,
             actor=entry.caller_name,
-            members=tuple(grant.member for grant in entry.attempted_grants),
+            resource=entry.resource,
+            grants=entry.attempted_grants,
         )
 
     def _add_changes(self, entry: LogEntry, time: datetime) -> None:

@@ -152,7 +152,8 @@ class ExtendBoundary:
         flag = "--add-details-rules" if self.eligible else "--remove-details-rules"
         return _gcloud(
             "iam", "principal-access-boundary-policies", "update", self.policy.rpartition("/")[2],
-            f"--organization={self.organization}", "--location=global", f"{flag}=effect=ALLOW,resources={self.resource}",
+            f"--organization={self.organization}", "--location=global",
+            f"{flag}=effect=ALLOW,resources={self.resource}",
         )  # fmt: skip
 
     def undo(self) -> "CloudChange | None":

@@ -9,6 +9,7 @@ from bindwatch.diagnosis.federated_services import rejects_federated_tokens
 from bindwatch.diagnosis.near_miss import distance
 from bindwatch.diagnosis.outcome import Clear, Evidence, Fix, Outcome, Unknown, asset, entry, found
 from bindwatch.diagnosis.target import target_of
+from bindwatch.diagnosis.traces import RefusedChange
 from bindwatch.inventory import Part
 from bindwatch.inventory.hierarchy import DenyPolicy, DenyRule
 from bindwatch.inventory.workloads import GSA_ANNOTATION
@@ -24,7 +25,7 @@ from bindwatch.model.principal import Principal, PrincipalKind, parse_member
 from bindwatch.model.resource import display, path_of, project_name, service_of
 
 CREDENTIALS_API = "iamcredentials.googleapis.com"
-TOKEN_CREATOR = "roles/iam.serviceAccountTokenCreator"
+TOKEN_CREATOR = "roles/iam.serviceAccountTokenCreator"  # noqa: S105 - a role
 _MINT_DENIED = "iam.googleapis.com/serviceAccounts.getAccessToken"
 
 
@@ -182,7 +183,7 @@ def _next_accounts(case: Case) -> list[tuple[str, Evidence]]:
     return list(found_accounts.items())
 
 
-# ---- guards ---------------------------------------------------------------------------------------------------------
+# ---- guards --------------------------------------------------------------------------------------
 
 
 def deny_policy(case: Case) -> Outcome:
@@ -243,8 +244,7 @@ def _questions(case: Case) -> list[tuple[str, str, str, str]]:
             asked.append((member, case.final_identity, _denied_form(target.permission), target.resource))
     if not case.targets:
         grants = case.direct_grants if not case.impersonates else ()
-        for grant in grants[:20]:
-            asked.append((case.direct_member, case.principal.identity, "", grant.resource))
+        asked += [(case.direct_member, case.principal.identity, "", grant.resource) for grant in grants[:20]]
     return asked
 
 
@@ -312,16 +312,16 @@ def org_policy(case: Case) -> Outcome:
     """An organization policy refused the account or the binding that is missing."""
     for change in case.traces.refused_changes:
         about_account = bool(case.email) and (change.about == case.email or case.email in change.about)
-        about_workload = any(parse_member(item).identity in case.identities for item in change.members)
+        about_workload = any(grant.principal.identity in case.identities for grant in change.grants)
         if not (about_account or about_workload):
             continue
-        if about_account and not about_workload and case.google_account is not None and not change.members:
+        if about_account and not about_workload and case.google_account is not None and not change.grants:
             continue
         if about_workload and not _lacks(case):
             continue
         return found(
             entry(f"{change.constraint} refused {change.deed.rpartition('.')[2]} of {change.actor}", change.ref),
-            _constraint_fix(case, change.constraint, change.project or case.account_project),
+            _constraint_fix(case, change.constraint, change.project or case.account_project, change),
             explains=("binding-missing", "gsa-not-found", "direct-grant-missing"),
         )
     if case.impersonates and case.google_account is None:
@@ -345,7 +345,7 @@ def _lacks(case: Case) -> bool:
     return False
 
 
-def _constraint_fix(case: Case, constraint: str, project: str) -> Fix:
+def _constraint_fix(case: Case, constraint: str, project: str, refused: RefusedChange | None = None) -> Fix:
     changes: list[Change] = []
     if "MemberDomains" in constraint:
         changes.append(
@@ -357,7 +357,10 @@ def _constraint_fix(case: Case, constraint: str, project: str) -> Fix:
         )
     else:
         changes.append(RelaxOrgPolicy(project, constraint))
-    if case.impersonates:
+    again = [] if refused is None else [item for item in refused.grants if item.principal.identity in case.identities]
+    if refused is not None and again:
+        changes += [AddBinding(refused.resource, item.role, item.member, item.condition) for item in again]
+    elif case.impersonates:
         if case.google_account is None:
             changes.append(CreateServiceAccount(case.email, case.account_project))
         judgement = binding_of(case)
@@ -370,7 +373,7 @@ def _constraint_fix(case: Case, constraint: str, project: str) -> Fix:
     )  # fmt: skip
 
 
-# ---- APIs -----------------------------------------------------------------------------------------------------------
+# ---- APIs ----------------------------------------------------------------------------------------
 
 
 def _api_projects(case: Case) -> tuple[str, ...]:
@@ -451,7 +454,7 @@ def _same_pool(case: Case, caller: str, resource: str) -> bool:
     return f"/{case.pool}/" in f"{resource}/" or (not caller and case.pool_project in resource)
 
 
-# ---- sharing ----------------------------------------------------------------------------------------------------------
+# ---- sharing -------------------------------------------------------------------------------------
 
 
 def sameness(case: Case) -> Outcome:

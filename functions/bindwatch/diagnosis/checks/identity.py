@@ -7,7 +7,7 @@ from bindwatch.diagnosis.binding import WORKLOAD_IDENTITY_USER, binding_of
 from bindwatch.diagnosis.case import MINT, Case
 from bindwatch.diagnosis.near_miss import distance
 from bindwatch.diagnosis.outcome import Clear, Evidence, Fix, Outcome, Unknown, asset, entry, found
-from bindwatch.diagnosis.traces import AccountDeed
+from bindwatch.diagnosis.traces import AccountDeed, Refusal
 from bindwatch.inventory import Part
 from bindwatch.inventory.workloads import GSA_ANNOTATION, RETURN_PRINCIPAL_ANNOTATION
 from bindwatch.model.change import (
@@ -137,12 +137,21 @@ def _old_uids(case: Case) -> list[str]:
     return list(dict.fromkeys(principal.uid for _, _, principal in grants if principal.uid))
 
 
+def _unknown_mints(case: Case) -> list[Refusal]:
+    """Its attempts to get a token that failed because Google knew no such account."""
+    return [
+        item
+        for item in case.refusals
+        if item.is_mint
+        and item.target in ("", case.email)
+        and (item.code == 5 or item.symptoms & {"gsa-unknown", "gsa-gone"})
+    ]
+
+
 def _refused_as_unknown(case: Case) -> list[Evidence]:
     return [
         entry(f"the token service did not know {case.email} at {item.last:%F %T} UTC", item.ref)
-        for item in case.refusals
-        if item.is_mint and item.target in ("", case.email)
-        and (item.code == 5 or item.symptoms & {"gsa-unknown", "gsa-gone"})
+        for item in _unknown_mints(case)
     ]  # fmt: skip
 
 
@@ -152,9 +161,9 @@ def account_deleted(case: Case) -> Outcome:
         return None
     account = case.google_account
     deed = _deeds(case)
-    if account is not None and not (
-        deed is not None and deed.deed == "deleted" and account.unique_id == deed.unique_id
-    ):
+    # What is listed counts, unless Google has said since the deletion that it knows no such account.
+    lately = deed is not None and deed.deed == "deleted" and any(item.last > deed.time for item in _unknown_mints(case))
+    if account is not None and not lately:
         return Clear(f"{case.email} exists")
     old = _old_uids(case)
     evidence: list[Evidence] = []
@@ -215,7 +224,8 @@ def account_not_found(case: Case) -> Outcome:
     if deed is not None and deed.deed != "deleted" and not refused:
         return Clear(f"{deed.actor} made {case.email}")
     project = case.account_project or project_of_service_account(case.email)
-    if "@" in case.email and project and not _listed(case) and not refused:
+    misspelt = [email for email in case.trusting if 0 < distance(email, case.email) <= 3]
+    if "@" in case.email and project and not _listed(case) and not refused and not misspelt:
         return Unknown(f"service accounts of project {project}")
     if gone:
         return Clear("it did exist: see gsa-deleted")

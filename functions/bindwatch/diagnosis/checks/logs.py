@@ -44,13 +44,13 @@ def startup_race(case: Case) -> Outcome:
         if timedelta(seconds=-5) <= text.first - start and text.last - start <= _STARTING:
             return found(
                 entry(
-                    f"requests of pod {text.pod} failed within {int((text.last - start).total_seconds())} s of its start",
+                    f"requests of {text.pod} failed within {int((text.last - start).total_seconds())} s of its start",
                     text.ref,
                 ),
                 Fix(
                     "Retry at the start: wait for the metadata server in an init container, or let the client retry"
                     " (GCE_METADATA_TIMEOUT)",
-                    outside="the pod's own start must wait or retry; nothing in the configuration of IAM or GKE is wrong",
+                    outside="the pod's own start must wait or retry: neither IAM nor the cluster is wrong",
                 ),
             )
     if starts:

@@ -74,7 +74,7 @@ def name_resolution(case: Case) -> Outcome:
         return None
     limiting = _limiting(case)
     if not isinstance(limiting, tuple):
-        text, told = case.said("name-resolution")
+        text, _ = case.said("name-resolution")
         if text is not None and isinstance(limiting, Clear):
             return found(
                 entry("the client could not resolve the metadata server's name", text.ref),
@@ -173,11 +173,11 @@ def _allowing(case: Case, runner: Runner, ports: tuple[EgressPort, ...], name: s
     return AllowEgress(case.namespace, name, stable, ports, case.context)
 
 
-# ---- the node's own way out ---------------------------------------------------------------------------------------
+# ---- the node's own way out ----------------------------------------------------------------------
 
 
 def token_services(case: Case) -> Outcome:
-    """The node has no way to the token services: no Private Google Access, no NAT, no route, or a firewall forbids it."""
+    """The node has no way to the token services: no private access and no NAT, no route, or a firewall."""
     cluster = case.cluster
     if cluster is None:
         return Unknown(case.needs(Part.CLUSTERS)) if not case.is_fleet else None

@@ -262,7 +262,7 @@ def too_many_ksas(case: Case) -> Outcome:
     """More Kubernetes service accounts than the metadata server was made for."""
     if case.is_fleet:
         return None
-    text, told = case.said("metadata-crash")
+    text, _ = case.said("metadata-crash")
     count = len(case.inventory.ksas_of(case.cluster_name))
     if count > MOST_KSAS:
         return found(
@@ -272,7 +272,15 @@ def too_many_ksas(case: Case) -> Outcome:
                 outside="which accounts may go is for their owners to say",
             ),
         )
-    if not case.seen(Part.KUBERNETES_SERVICE_ACCOUNTS):
+    if not case.seen(Part.KUBERNETES_SERVICE_ACCOUNTS, case.cluster_name):
+        if text is not None:
+            return found(
+                entry("the metadata server runs out of memory", text.ref),
+                Fix(
+                    "Count the Kubernetes service accounts of the cluster, and delete those that nothing uses",
+                    outside="their number is not in the input",
+                ),
+            )
         return Unknown(f"Kubernetes service accounts of all namespaces of {case.where}")
     return Clear(f"{case.where} has {count:,} Kubernetes service accounts")
 
@@ -281,7 +289,7 @@ def too_many_connections(case: Case) -> Outcome:
     """The node's pods hold more connections to the metadata server than it takes."""
     if case.is_fleet:
         return None
-    text, told = case.said("metadata-499")
+    text, _ = case.said("metadata-499")
     fix = Fix(
         "Cache credentials in the client (one client per process), and spread the pods over more nodes",
         outside="the connections are held by the applications",

@@ -253,7 +253,7 @@ def ksa_not_found(case: Case) -> Outcome:
         ),
         None,
     )
-    text, told = case.said("ksa-missing")
+    text, _ = case.said("ksa-missing")
     if not case.seen(Part.KUBERNETES_SERVICE_ACCOUNTS, case.scope) and event is None and text is None:
         return Unknown(case.needs(Part.KUBERNETES_SERVICE_ACCOUNTS))
     if not case.runners and not case.asked and event is None:

@@ -1,0 +1,40 @@
+"""Reading files for a diagnosis: the inventory, and the facts of every log entry, audit or not."""
+
+from datetime import datetime
+
+from bindwatch.adapters.files import Item, Problem
+from bindwatch.adapters.inputs import InputReader, Reading, Told
+from bindwatch.diagnosis.case import Inputs
+from bindwatch.diagnosis.traces import TraceBuilder
+from bindwatch.errors import InputError
+from bindwatch.inventory import Inventory
+from bindwatch.knowledge.roles import RoleCatalogue
+from bindwatch.model.log_entry import decode
+
+
+def read_inputs(
+    paths: tuple[str, ...], as_of: datetime, catalogue: RoleCatalogue, told: Told
+) -> tuple[Inputs, Reading]:
+    """Everything below the paths that a diagnosis can use, and what of it could not be read."""
+    reader = InputReader(paths, told)
+    traces = TraceBuilder()
+    for part in reader.log_lines():
+        first, lines = (part.line, [part.text]) if isinstance(part, Item) else (part.first_line, part.lines)
+        for offset, line in enumerate(lines):
+            try:
+                traces.add(decode(line))
+            except InputError as error:
+                reader.refuse(part.file, first + offset, line, error)
+            else:
+                reader.reading.entries += 1
+        # Entries that are no audit logs are folded at once, so that a large log costs no memory.
+        while reader.other_entries:
+            traces.add_other(reader.other_entries.pop())
+    inventory = reader.inventory() or Inventory()
+    reader.reading.problems += [
+        Problem(problem.file, problem.line, problem.field, problem.problem) for problem in inventory.problems
+    ]
+    while reader.other_entries:
+        traces.add_other(reader.other_entries.pop())
+    inputs = Inputs(inventory=inventory, traces=traces.build(), catalogue=catalogue, as_of=as_of)
+    return inputs, reader.reading

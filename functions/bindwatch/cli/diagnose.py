@@ -1,0 +1,222 @@
+"""`bindwatch diagnose`: why a workload cannot reach Google Cloud, step by step, with one root cause and its fix."""
+
+import json
+import sys
+from datetime import UTC, datetime
+
+import click
+
+from bindwatch.adapters.diagnosis_inputs import read_inputs
+from bindwatch.adapters.inputs import Reading
+from bindwatch.cli.progress import Progress
+from bindwatch.cli.terminal import Paint, printable, wrapped
+from bindwatch.diagnosis.case import Inputs
+from bindwatch.diagnosis.causes import CAUSE_BY_ID
+from bindwatch.diagnosis.chain import Blame, Diagnosis, StepStatus, diagnose, ranked
+from bindwatch.diagnosis.record import diagnosis_record
+from bindwatch.diagnosis.select import Question, all_cases, cases
+from bindwatch.diagnosis.symptoms import named_permission, ranked_causes, recognise
+from bindwatch.knowledge.roles import RoleCatalogue
+from bindwatch.model.finding import AssetRef, LogRef, Severity
+
+_MARKS = {StepStatus.PASSED: "✓", StepStatus.FAILED: "✗", StepStatus.NOT_CHECKED: "?"}
+_INDENT = "      "
+
+
+@click.command("diagnose", epilog="Example:  bindwatch diagnose collected/ -n checkout deploy/cart")
+@click.argument("paths", nargs=-1, metavar="PATH… [KSA|pod/NAME|deploy/NAME]")
+@click.option("-n", "--namespace", default="", metavar="NS", help="The namespace of the workload.")
+@click.option(
+    "--ksa", "--workload", "subject", default="", metavar="NAME", help="The workload, where a PATH has its name."
+)
+@click.option("--all", "every", is_flag=True, help="Every workload of the input that is meant to reach Google Cloud.")
+@click.option("--cluster", default="", metavar="NAME", help="The cluster, where the input has several.")
+@click.option("--error", "text", default="", metavar="TEXT", help="The error text you see; - reads it from stdin.")
+@click.option("--permission", default="", metavar="P", help="The permission that is refused.")
+@click.option("--resource", default="", metavar="R", help="The resource (full name) on which it is refused.")
+@click.option("--roles", type=click.Path(exists=True), help="A role catalogue (gcloud iam roles list, or a saved one).")
+@click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True)
+@click.option("--as-of", type=click.DateTime(), help="Judge ages as of this moment (UTC); default: now.")
+@click.option("-v", "--verbose", is_flag=True, help="The evidence of every step, and why causes were ruled out.")
+@click.option("-q", "--quiet", is_flag=True, help="No summary, no progress.")
+@click.option("--no-color", is_flag=True, help="No colors; NO_COLOR does the same.")
+def command(
+    paths: tuple[str, ...],
+    namespace: str,
+    subject: str,
+    every: bool,
+    cluster: str,
+    text: str,
+    permission: str,
+    resource: str,
+    roles: str | None,
+    form: str,
+    as_of: datetime | None,
+    verbose: bool,
+    quiet: bool,
+    no_color: bool,
+) -> int:
+    """Why a workload cannot reach Google Cloud: the Workload Identity chain, one root cause, and the fix.
+
+    Reads what a collector, kubectl, gcloud and Cloud Logging left on disk, any mix. Changes nothing.
+    """
+    paths, subject = _split(paths, subject)
+    text = sys.stdin.read() if text == "-" else text
+    now = as_of.replace(tzinfo=UTC) if as_of else datetime.now(UTC)
+    progress = Progress(sys.stderr, quiet=quiet)
+    inputs, reading = read_inputs(paths, now, _catalogue(roles), progress.at)
+    progress.done()
+    question = Question(
+        namespace=namespace,
+        subject=subject,
+        cluster=cluster,
+        permission=permission,
+        resource=resource,
+        symptoms=tuple(item.id for item in recognise(text)) if text else (),
+    )
+    if text and not (subject or every or paths):
+        _write_error(text, (), form, Paint(color=not no_color))
+        return 1
+    diagnoses = _diagnoses(inputs, question, every=every)
+    paint = Paint(color=not no_color)
+    if form == "json":
+        records = [diagnosis_record(item) for item in diagnoses]
+        document: object = records[0] if len(records) == 1 and not every else records
+        json.dump(document, sys.stdout, indent=2, ensure_ascii=True)
+        sys.stdout.write("\n")
+    else:
+        for item in diagnoses:
+            sys.stdout.write("\n".join(_lines(item, paint, verbose=verbose, brief=every and item.root is None)) + "\n")
+        if text:
+            _write_error(text, tuple(diagnoses), form, paint)
+    sys.stdout.flush()
+    if not quiet:
+        _summary(diagnoses, reading)
+    if reading.problems:
+        return 2
+    return int(any(item.root is not None for item in diagnoses))
+
+
+def _split(paths: tuple[str, ...], subject: str) -> tuple[tuple[str, ...], str]:
+    """Tell the workload from the paths: it comes last, and is no file."""
+    from pathlib import Path
+
+    if paths and not subject and paths[-1] != "-" and not Path(paths[-1]).exists():
+        return paths[:-1], paths[-1]
+    return paths, subject
+
+
+def _catalogue(path: str | None) -> RoleCatalogue:
+    if path is None:
+        return RoleCatalogue.built_in()
+    from pathlib import Path
+
+    file = Path(path)
+    as_of = datetime.fromtimestamp(file.stat().st_mtime, UTC).date().isoformat()
+    data = file.read_bytes()
+    try:
+        return RoleCatalogue.from_bytes(data)
+    except Exception:  # not a kept catalogue: then what the API or gcloud answered
+        return RoleCatalogue.parse(data, source=path, as_of=as_of)
+
+
+def _diagnoses(inputs: Inputs, question: Question, *, every: bool) -> list[Diagnosis]:
+    if every or not (question.subject or question.namespace):
+        found = all_cases(inputs, cluster=question.cluster, namespace=question.namespace)
+        return [diagnose(case) for case in found]
+    return [diagnose(case) for case in cases(inputs, question)]
+
+
+def _lines(diagnosis: Diagnosis, paint: Paint, *, verbose: bool, brief: bool) -> list[str]:
+    case = diagnosis.case
+    head = f"{printable(case.title)} in {printable(case.where)} ({diagnosis.style.value})"
+    if brief:
+        return [f"✓ {head}: nothing found, {len(diagnosis.not_checked)} causes not checked"]
+    lines = [paint.strong(head)]
+    if case.email:
+        lines.append(f"  acts as {printable(case.email)}")
+    lines.append("")
+    for result in diagnosis.steps:
+        mark = _MARKS[result.status]
+        line = f"  {mark} {result.step.value:<28} {result.status.value}"
+        if result.status is StepStatus.FAILED:
+            line = paint.severity(Severity.HIGH, line)
+        elif result.status is StepStatus.NOT_CHECKED:
+            line = paint.faint(line)
+        lines.append(line)
+        if verbose or result.status is not StepStatus.PASSED:
+            lines += [wrapped(item, _INDENT) for item in result.evidence]
+    lines.append("")
+    if diagnosis.root is None:
+        lines.append("Nothing found. What was not checked may still be broken.")
+    else:
+        lines += _blame_lines(diagnosis.root, paint, "Root cause")
+    for blame in diagnosis.others:
+        lines += _blame_lines(blame, paint, "Also")
+    if diagnosis.ruled_out:
+        lines.append(f"Ruled out: {', '.join(cause.id for cause, _ in diagnosis.ruled_out)}")
+        if verbose:
+            lines += [wrapped(f"{cause.id}: {reason}", _INDENT) for cause, reason in diagnosis.ruled_out]
+    if diagnosis.not_checked:
+        lines.append(paint.faint(f"Not checked: {', '.join(item.cause.id for item in diagnosis.not_checked)}"))
+        if verbose:
+            lines += [wrapped(f"{item.cause.id}: needs {item.needs}", _INDENT) for item in diagnosis.not_checked]
+    lines.append("")
+    return lines
+
+
+def _blame_lines(blame: Blame, paint: Paint, word: str) -> list[str]:
+    lines = [f"{paint.strong(word)}: {blame.cause.id}. {blame.cause.title}."]
+    for item in blame.evidence:
+        lines.append(_wrapped("because", item.text))
+        match item.source:
+            case LogRef():
+                lines.append(paint.faint(f"          {printable(item.source.url)}"))
+            case AssetRef():
+                lines.append(paint.faint(f"          {printable(item.source.asset)}"))
+    fix = blame.found.fix
+    remediation = fix.remediation
+    lines.append(_wrapped("fix", remediation.summary))
+    lines += [f"          {printable(command)}" for command in remediation.commands]
+    if fix.outside:
+        lines.append(_wrapped("note", f"not in any inventory: {fix.outside}"))
+    if remediation.risk_of_fix:
+        lines.append(_wrapped("risk", remediation.risk_of_fix))
+    if remediation.undo:
+        lines.append("  undo")
+        lines += [f"          {printable(command)}" for command in remediation.undo]
+    lines.append("")
+    return lines
+
+
+def _wrapped(name: str, text: str) -> str:
+    return f"  {name:<7} {wrapped(text, ' ' * 10).lstrip()}"
+
+
+def _write_error(text: str, diagnoses: tuple[Diagnosis, ...], form: str, paint: Paint) -> None:
+    causes = ranked_causes(text)
+    if diagnoses:
+        causes = ranked(diagnoses[0], causes)
+    symptoms = recognise(text)
+    if form == "json":
+        document = {"symptoms": [item.id for item in symptoms], "causes": list(causes)}
+        json.dump(document, sys.stdout, indent=2)
+        sys.stdout.write("\n")
+        return
+    if not symptoms:
+        sys.stdout.write("The text says nothing that is known of identity on Google Cloud.\n")
+        return
+    sys.stdout.write(paint.strong(f"The text says that {symptoms[0].title}.") + "\n")
+    permission = named_permission(text)
+    if permission:
+        sys.stdout.write(f"It names the permission {printable(permission)}.\n")
+    sys.stdout.write("Causes it can have, likeliest first:\n")
+    for number, cause in enumerate(causes[:8], 1):
+        sys.stdout.write(f"  {number}. {cause}: {CAUSE_BY_ID[cause].title}\n")
+
+
+def _summary(diagnoses: list[Diagnosis], reading: Reading) -> None:
+    broken = sum(item.root is not None for item in diagnoses)
+    sys.stderr.write(f"{len(diagnoses)} workloads, {broken} with a finding; read {reading.files} files\n")
+    for problem in reading.problems[:20]:
+        sys.stderr.write(f"could not be read: {printable(str(problem))}\n")
