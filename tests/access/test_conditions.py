@@ -1,3 +1,6 @@
+import os
+import subprocess
+import sys
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -115,3 +118,14 @@ def test_what_refers_to_the_resource():
 @given(st.text(max_size=200))
 def test_any_text_has_an_answer(expression):
     assert evaluate(expression, BUCKET) in (True, False, None)
+
+
+def test_the_evaluator_brings_no_terminal_toolkit():
+    program = (
+        "import sys; from bindwatch.access.conditions import Circumstances, evaluate; "
+        "assert evaluate('1 < 2', Circumstances()) is True; "
+        "loaded = {name.partition('.')[0] for name in sys.modules}; "
+        "print(*sorted(loaded & {'prompt_toolkit', 'rich', 'typer', 'pygments'}))"
+    )
+    run = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False, env=os.environ)
+    assert (run.returncode, run.stdout.strip()) == (0, ""), run.stderr
