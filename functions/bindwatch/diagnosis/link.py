@@ -12,6 +12,8 @@ def broken_subject(workload: Principal, target: str) -> str:
     """The subject of a `workload-identity-broken` finding: pool, namespace, KSA (in its one spelling) and target.
 
     `target` is the e-mail of the service account the workload wants to be, or the full name of what it wants to reach.
+    A mint leaves the same two texts in `activity` (caller and target), so a later success of the pair is found by them:
+    that is how such a finding is resolved, not by a single entry.
     """
     return f"{workload.identity} to {target.lower() if '@' in target else target}"
 

@@ -1,0 +1,29 @@
+"""What docs/coverage.md is made of: every rule of others is covered, or it says why not."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+from bindwatch.rules import INVENTORY_RULES, LOG_RULES, WINDOW_RULES
+
+PEERS = json.loads((Path(__file__).parents[2] / "docs" / "peers.json").read_text("utf-8"))
+COVERED = {name for rules in (LOG_RULES, INVENTORY_RULES, WINDOW_RULES) for rule in rules for name in rule.equivalents}
+
+
+def test_what_is_not_covered_says_why() -> None:
+    silent = [
+        name
+        for name, rows in PEERS["rules"].items()
+        if name not in COVERED and not any(PEERS["rows"][row].get("why_not") for row in rows)
+    ]
+    assert silent == []
+
+
+def test_most_of_what_others_detect_in_logs_is_covered() -> None:
+    assert sum(name in COVERED for name in PEERS["rules"]) / len(PEERS["rules"]) > 0.8
+
+
+def test_equivalents_name_a_product_and_its_rule() -> None:
+    assert [name for name in COVERED if not re.fullmatch(r"[a-z][a-z-]*:\S.*", name)] == []
