@@ -12,13 +12,10 @@ from typing import Final
 from bindwatch.errors import InputError
 from bindwatch.inventory import Coverage, Inventory
 from bindwatch.model.finding import Finding
-from bindwatch.model.log_entry import Facts, LogEntry, decode, decode_facts
+from bindwatch.model.log_entry import LogEntry, decode, decode_facts
 from bindwatch.rule import Context, Outcome, Rule
 
 _MOST_REMEMBERED: Final = 32_768
-# The services whose entries repeat by the thousand though rules name their methods. Those rules read nothing but the
-# Facts of an entry and what follows from them; so do rules that read any method. The tests hold them to it.
-_REPEATING: Final = frozenset({"iamcredentials.googleapis.com"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +69,6 @@ class Engine:
         self.inventory_rules = tuple(inventory_rules)
         self._dispatch: dict[tuple[str, str, bool], _Rules] = {}
         self._quiet: set[int] = set()
-        self._distinct: set[str] = set()
 
     def rules_for(self, service: str, method: str, *, has_failed: bool) -> _Rules:
         """The log rules that read entries of this method and outcome: those that name it, and those that read any."""
@@ -99,39 +95,31 @@ class Engine:
         facts = decode_facts(line)
         if facts is None:
             return self.judge_entry(decode(line))
-        # The hash stands for the facts: comparing them would touch twenty cold objects. It is 61 bits, keyed anew in
+        # A hash stands for the facts: comparing them would touch twenty cold objects. It is 61 bits, keyed anew in
         # each process, so that nobody outside can aim for a collision.
-        deed = facts.proto_payload
-        if deed.method_name in self._distinct:
-            origin = hash((deed.authentication_info, deed.request_metadata, facts.resource.labels.project_id))
-            return self._judge(decode(line), origin)
         known = hash(facts)
         if known in self._quiet:
             return NOTHING
         entry = decode(line)
-        verdict = self.judge_entry(entry)
-        if not verdict:
-            self._remember(known, facts, entry)
+        verdict = self._judge(entry, ~known)
+        if not verdict and not entry.was_read_deeply:
+            self._remember(known)
         return verdict
 
     def judge_entry(self, entry: LogEntry) -> Verdict:
         """Judge one entry."""
         return self._judge(entry, None)
 
-    def _judge(self, entry: LogEntry, origin: int | None) -> Verdict:
-        """Judge an entry; rules of any method only where `origin`, the hash of what they may read, is not yet quiet."""
-        has_failed = entry.failed
-        own, any_method = self.rules_for(entry.service, entry.method, has_failed=has_failed)
+    def _judge(self, entry: LogEntry, known: int | None) -> Verdict:
+        """Judge an entry. `known` stands for its facts, and saves asking the rules of any method again."""
+        own, any_method = self.rules_for(entry.service, entry.method, has_failed=entry.failed)
         findings: list[Finding] = []
         failures: list[RuleFailure] = []
+        if any_method and (known is None or known not in self._quiet):
+            self._ask(any_method, entry, findings, failures)
+            if known is not None and not findings and not failures and not entry.was_read_deeply:
+                self._remember(known)
         self._ask(own, entry, findings, failures)
-        if has_failed or origin is None:
-            self._ask(any_method, entry, findings, failures)
-        elif any_method and origin not in self._quiet:
-            before = len(findings) + len(failures)
-            self._ask(any_method, entry, findings, failures)
-            if len(findings) + len(failures) == before:
-                self._add_quiet(origin)
         return Verdict(tuple(findings), tuple(failures)) if findings or failures else NOTHING
 
     def _ask(
@@ -147,19 +135,8 @@ class Engine:
             except Exception as error:  # a rule may raise anything; its neighbours still count
                 failures.append(RuleFailure(rule.id, entry.ref.key, f"{type(error).__name__}: {error}"))
 
-    def _remember(self, known: int, facts: Facts, entry: LogEntry) -> None:
-        """Remember a quiet success, so that its repetition costs one look-up; or that its method must be judged."""
-        if entry.failed:
-            return
-        own, _ = self.rules_for(entry.service, entry.method, has_failed=False)
-        if not own or (entry.service in _REPEATING and facts.resource.labels.email_id):
-            self._add_quiet(known)
-        elif entry.service not in _REPEATING:
-            if len(self._distinct) >= _MOST_REMEMBERED:
-                self._distinct.clear()
-            self._distinct.add(entry.method)
-
-    def _add_quiet(self, known: int) -> None:
+    def _remember(self, known: int) -> None:
+        """Remember what was quiet for reasons that hold for its repetitions, which then cost one look-up."""
         if len(self._quiet) >= _MOST_REMEMBERED:  # a bound, not a cache policy: what repeats comes back at once
             self._quiet.clear()
         self._quiet.add(known)

@@ -10,7 +10,7 @@ import json
 import re
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import msgspec
 
@@ -27,6 +27,8 @@ from bindwatch.model.policy import (
     PermissionDelta,
 )
 from bindwatch.model.principal import Principal, parse_email, parse_member, parse_subject
+
+T = TypeVar("T")
 
 PERMISSION_DENIED: Final = 7
 _RAW_NULL: Final = msgspec.Raw(b"null")
@@ -65,7 +67,6 @@ class PermissionCheck(msgspec.Struct, frozen=True, gc=False):
     """One element of authorizationInfo. iam and iamcredentials omit `granted` where it is false."""
 
     permission: str = ""
-    resource: str = ""
     granted: bool = False
 
 
@@ -83,11 +84,6 @@ class _RequestMetadata(msgspec.Struct, frozen=True, gc=False, rename="camel"):
     caller_supplied_user_agent: str = ""
 
 
-class _Decision(msgspec.Struct, frozen=True, gc=False):
-    permission: str = ""
-    granted: bool = False
-
-
 class _Code(msgspec.Struct, frozen=True, gc=False):
     code: int = 0
     message: str = ""
@@ -95,6 +91,10 @@ class _Code(msgspec.Struct, frozen=True, gc=False):
 
 class _Chain(msgspec.Struct, frozen=True, gc=False, rename="camel"):
     identity_delegation_chain: tuple[str, ...] = ()
+
+
+class _MintRequest(msgspec.Struct, frozen=True, gc=False):
+    delegates: tuple[str, ...] = ()
 
 
 class _Target(msgspec.Struct, frozen=True, gc=False):
@@ -112,7 +112,8 @@ class _Deed(msgspec.Struct, frozen=True, gc=False, rename="camel"):
     status: _Code = _Code()
     request_metadata: _RequestMetadata = _RequestMetadata()
     authentication_info: Authentication = Authentication()
-    authorization_info: tuple[_Decision, ...] = ()
+    authorization_info: tuple[PermissionCheck, ...] = ()
+    request: _MintRequest = _MintRequest()
     metadata: _Chain = _Chain()
 
 
@@ -123,6 +124,7 @@ class Facts(msgspec.Struct, frozen=True, gc=False, rename="camel"):
     bucket. Hashable, so that what is known to be quiet is known by one look-up.
     """
 
+    log_name: str = ""
     severity: str = ""
     resource: _TargetResource = _TargetResource()
     proto_payload: _Deed = _Deed()
@@ -176,18 +178,32 @@ _decode_any = msgspec.json.Decoder().decode
 _decode_authentication = msgspec.json.Decoder(Authentication).decode
 _decode_checks = msgspec.json.Decoder(tuple[PermissionCheck, ...]).decode
 _decode_operation = msgspec.json.Decoder(Operation).decode
+_decode_mint_request = msgspec.json.Decoder(_MintRequest).decode
+_decode_chain = msgspec.json.Decoder(_Chain).decode
+_decode_target = msgspec.json.Decoder(_Target).decode
 _decode_labels = msgspec.json.Decoder(dict[str, str]).decode
+
+
+class deeply(lazily[T]):  # noqa: N801 - a decorator, spelled like the one it stands for
+    """A lazy property of a LogEntry that reads more of it than its Facts hold."""
+
+    def _compute_for(self, instance: Any) -> T:
+        instance.was_read_deeply = True
+        return super()._compute_for(instance)
 
 
 class LogEntry:
     """Who did what to what as whom, with which outcome; and what it changed.
 
     Read-only. Equal input gives equal answers. Properties never raise: a field of the wrong type reads as absent.
+    `was_read_deeply` tells whether anything was asked that the Facts of the entry do not hold: what was decided
+    without that holds for every entry with the same Facts.
     """
 
     def __init__(self, wire: Wire, payload: Payload) -> None:
         self.wire = wire
         self.payload = payload
+        self.was_read_deeply = False
 
     def __repr__(self) -> str:
         return f"LogEntry({self.method!r}, {self.wire.timestamp!r}, {self.wire.insert_id!r})"
@@ -202,12 +218,13 @@ class LogEntry:
     @property
     def timestamp(self) -> str:
         """When it happened, as the entry writes it (RFC 3339, up to nanoseconds)."""
+        self.was_read_deeply = True
         return self.wire.timestamp
 
     @lazily
     def time(self) -> datetime | None:
         """When it happened, to the microsecond; None where the timestamp cannot be read."""
-        return parse_time(self.wire.timestamp)
+        return parse_time(self.timestamp)
 
     @property
     def log(self) -> str:
@@ -223,7 +240,7 @@ class LogEntry:
     @lazily
     def project(self) -> str:
         """The project id the entry belongs to; '' for folders and organizations."""
-        if project := self.resource_labels.get("project_id", ""):
+        if project := self._target_labels.project_id:
             return project
         kind, _, name = self.scope.partition("/")
         return name if kind == "projects" else ""
@@ -243,7 +260,7 @@ class LogEntry:
         """The entry's own severity, not ours."""
         return self.wire.severity
 
-    @lazily
+    @deeply
     def operation(self) -> Operation:
         """The long-running operation this entry belongs to; empty for a plain call."""
         try:
@@ -353,7 +370,7 @@ class LogEntry:
         """Whether the call was refused for want of a permission (or by a perimeter or a deny policy)."""
         return self.payload.status.code == PERMISSION_DENIED
 
-    @lazily
+    @deeply
     def status_details(self) -> tuple[Document, ...]:
         """The google.rpc details of a failure."""
         value = _loads(self.payload.status.details)
@@ -395,9 +412,10 @@ class LogEntry:
     @property
     def resource_type(self) -> str:
         """The monitored-resource type (`service_account`, `project`, `k8s_cluster`)."""
+        self.was_read_deeply = True
         return self.wire.resource.type
 
-    @lazily
+    @deeply
     def resource_labels(self) -> Mapping[str, str]:
         """The labels of the monitored resource."""
         try:
@@ -405,9 +423,17 @@ class LogEntry:
         except (msgspec.DecodeError, UnicodeDecodeError):
             return {str(key): _text(item) for key, item in _map(_loads(self.wire.resource.labels)).items()}
 
+    @lazily
+    def _target_labels(self) -> _Target:
+        try:
+            return _decode_target(self.wire.resource.labels)
+        except (msgspec.DecodeError, UnicodeDecodeError):
+            return _Target(self.resource_labels.get("email_id", ""), self.resource_labels.get("project_id", ""))
+
     @property
     def raw_resource_name(self) -> str:
         """`protoPayload.resourceName` as written: relative, with ids, numbers or unique ids."""
+        self.was_read_deeply = True
         return self.payload.resource_name
 
     @lazily
@@ -416,8 +442,7 @@ class LogEntry:
 
         resourceName holds the unique id only; the e-mail is in the labels, else in the request or the response.
         """
-        labels = self.resource_labels
-        if email := labels.get("email_id", ""):
+        if email := self._target_labels.email_id:
             return email.lower()
         if self.service not in ("iam.googleapis.com", "iamcredentials.googleapis.com"):
             return ""
@@ -446,39 +471,50 @@ class LogEntry:
         return {number: project} if number.isdigit() and project and not project.isdigit() else {}
 
     @lazily
+    def delegates(self) -> tuple[str, ...]:
+        """The service accounts a mint asks to go through, as it names them."""
+        try:
+            return _decode_mint_request(self.payload.request).delegates
+        except (msgspec.DecodeError, UnicodeDecodeError):
+            return self.request.texts("delegates")
+
+    @lazily
     def delegation_chain(self) -> tuple[str, ...]:
         """The e-mails of metadata.identityDelegationChain; one element is just the target, not a delegation."""
-        chain = self.metadata.texts("identityDelegationChain")
+        try:
+            chain = _decode_chain(self.payload.metadata).identity_delegation_chain
+        except (msgspec.DecodeError, UnicodeDecodeError):
+            chain = self.metadata.texts("identityDelegationChain")
         return tuple(name.rpartition("/")[2].lower() for name in chain)
 
     # ---- what it asked, answered and changed ------------------------------------------------------------------
 
-    @lazily
+    @deeply
     def request(self) -> Document:
         """The request as logged; iam writes it in snake_case with enum numbers, most others in camelCase."""
         return _document(self.payload.request)
 
-    @lazily
+    @deeply
     def response(self) -> Document:
         """The response as logged."""
         return _document(self.payload.response)
 
-    @lazily
+    @deeply
     def metadata(self) -> Document:
         """The service's own metadata."""
         return _document(self.payload.metadata)
 
-    @lazily
+    @deeply
     def service_data(self) -> Document:
         """The carrier of policy and permission deltas."""
         return _document(self.payload.service_data)
 
-    @lazily
+    @deeply
     def policy_violation_info(self) -> Document:
         """What an organization policy refused."""
         return _document(self.payload.policy_violation_info)
 
-    @lazily
+    @deeply
     def labels(self) -> Document:
         """The labels of the entry itself (Kubernetes: decision and reason)."""
         return _document(self.wire.labels)
@@ -784,10 +820,7 @@ def _lenient_authentication(info: dict[str, Any]) -> Authentication:
 
 
 def _lenient_checks(value: object) -> tuple[PermissionCheck, ...]:
-    return tuple(
-        PermissionCheck(_text(check.get("permission")), _text(check.get("resource")), _flag(check.get("granted")))
-        for check in _maps(value)
-    )
+    return tuple(PermissionCheck(_text(check.get("permission")), _flag(check.get("granted"))) for check in _maps(value))
 
 
 def _lenient_operation(value: dict[str, Any]) -> Operation:

@@ -199,7 +199,7 @@ def delegation_chain_minted(entry: LogEntry, context: Context) -> Iterator[Match
     ## Blind spots
     A chain walked by hand, token by token, gives separate entries of `service-account-token-minted`.
     """
-    delegates = entry.request.texts("delegates")
+    delegates = entry.delegates
     hops = [hop for hop in entry.delegation_chain if hop]
     if DELEGATION not in entry.granted_permissions and not delegates and len(hops) < 2:
         return
