@@ -5,7 +5,7 @@ and outcome. Traffic that repeats itself (a workload minting its token every hou
 decide are remembered when they gave no finding, and the same facts again cost one look-up.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -48,7 +48,8 @@ class Verdict:
 
 
 NOTHING: Final = Verdict()
-_Rules = tuple[tuple[Rule[LogEntry], ...], tuple[Rule[LogEntry], ...]]
+_Guard = Callable[[LogEntry, Context], bool] | None
+_Rules = tuple[tuple[tuple[_Guard, tuple[Rule[LogEntry], ...]], ...], ...]
 
 
 class Engine:
@@ -71,7 +72,7 @@ class Engine:
         self._quiet: set[int] = set()
 
     def rules_for(self, service: str, method: str, *, has_failed: bool) -> _Rules:
-        """The log rules that read entries of this method and outcome: those that name it, and those that read any."""
+        """The rules that read entries of this method and outcome, by their guards: that name it, that read any."""
         key = (service, method, has_failed)
         rules = self._dispatch.get(key)
         if rules is None:
@@ -82,8 +83,8 @@ class Engine:
                 if rule.outcome is not unread and any(known.matches(service, method) for known in rule.methods)
             ]
             rules = (
-                tuple(rule for rule in reading if not rule.reads_any_method),
-                tuple(rule for rule in reading if rule.reads_any_method),
+                _by_guard(rule for rule in reading if not rule.reads_any_method),
+                _by_guard(rule for rule in reading if rule.reads_any_method),
             )
             if len(self._dispatch) >= _MOST_REMEMBERED:  # hostile method names must not fill the memory
                 self._dispatch.clear()
@@ -124,16 +125,24 @@ class Engine:
 
     def _ask(
         self,
-        rules: tuple[Rule[LogEntry], ...],
+        groups: tuple[tuple[_Guard, tuple[Rule[LogEntry], ...]], ...],
         entry: LogEntry,
         findings: list[Finding],
         failures: list[RuleFailure],
     ) -> None:
-        for rule in rules:
+        context = self.context
+        for guard, rules in groups:
             try:
-                findings += rule.judge(entry, self.context)
-            except Exception as error:  # a rule may raise anything; its neighbours still count
-                failures.append(RuleFailure(rule.id, entry.ref.key, f"{type(error).__name__}: {error}"))
+                if guard is not None and not guard(entry, context):
+                    continue
+            except Exception as error:  # then nobody knows whether its rules would have matched
+                failures += (_failure(rule.id, entry, error) for rule in rules)
+                continue
+            for rule in rules:
+                try:
+                    findings += rule.judge(entry, context)
+                except Exception as error:  # a rule may raise anything; its neighbours still count
+                    failures.append(_failure(rule.id, entry, error))
 
     def _remember(self, known: int) -> None:
         """Remember what was quiet for reasons that hold for its repetitions, which then cost one look-up."""
@@ -165,3 +174,14 @@ def judge_lines(engine: Engine, lines: Iterable[bytes]) -> Iterable[Verdict | In
             yield engine.judge_line(line)
         except InputError as error:
             yield error
+
+
+def _by_guard(rules: Iterable[Rule[LogEntry]]) -> tuple[tuple[_Guard, tuple[Rule[LogEntry], ...]], ...]:
+    groups: dict[_Guard, list[Rule[LogEntry]]] = {}
+    for rule in rules:
+        groups.setdefault(rule.guard, []).append(rule)
+    return tuple((guard, tuple(group)) for guard, group in groups.items())
+
+
+def _failure(rule_id: str, entry: LogEntry, error: Exception) -> RuleFailure:
+    return RuleFailure(rule_id, entry.ref.key, f"{type(error).__name__}: {error}")

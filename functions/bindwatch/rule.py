@@ -83,7 +83,7 @@ def _matches(pattern: str, text: str) -> bool:
     return pattern.lower() == text.lower()
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, eq=False)
 class Context:
     """What a rule may know besides its subject. Frozen: the same subject and context give the same matches."""
 
@@ -94,6 +94,11 @@ class Context:
     break_glass: tuple[str, ...] = ()
     catalogue: RoleCatalogue = field(default_factory=RoleCatalogue.built_in)
     inventory: Inventory | None = None
+
+    @lazily
+    def memory(self) -> dict[object, bool]:
+        """Answers that were expensive to find and hold as long as this context; whoever writes keeps it bounded."""
+        return {}
 
     @lazily
     def _automation(self) -> re.Pattern[str]:
@@ -188,6 +193,7 @@ class Rule(Generic[S]):
     check: Callable[[S, Context], Iterable[Match]]
     methods: tuple[Method, ...] = ()
     outcome: Outcome = Outcome.SUCCEEDED
+    guard: Callable[[S, Context], bool] | None = None
     needs: tuple[Part, ...] = ()
     techniques: tuple[str, ...] = ()
     equivalents: tuple[str, ...] = ()
@@ -281,10 +287,14 @@ def log_rule(
     *,
     methods: Iterable[Method],
     outcome: Outcome = Outcome.SUCCEEDED,
+    guard: Callable[[LogEntry, Context], bool] | None = None,
     techniques: Iterable[str] = (),
     equivalents: Iterable[str] = (),
 ) -> Callable[[LogCheck], Rule[LogEntry]]:
-    """Make a log rule of a check function; its docstring is the rule's page."""
+    """Make a log rule of a check function; its docstring is the rule's page.
+
+    `guard` is a cheap condition without which the check cannot match; rules with the same guard share its answer.
+    """
 
     def decorate(check: LogCheck) -> Rule[LogEntry]:
         return Rule(
@@ -295,6 +305,7 @@ def log_rule(
             check=check,
             methods=tuple(methods),
             outcome=outcome,
+            guard=guard,
             techniques=tuple(techniques),
             equivalents=tuple(equivalents),
             doc=_page(check.__doc__),

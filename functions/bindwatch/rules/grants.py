@@ -23,6 +23,7 @@ _OBJECT_ACLS: Final = activity("storage.googleapis.com", "storage.objects.update
     Severity.HIGH,
     Category.OVER_PRIVILEGE,
     methods=(*SET_IAM_POLICY, *_OBJECT_ACLS),
+    guard=standing.is_remarkable,
     techniques=["T1530", "T1562"],
     equivalents=[
         "panther:GCP.GCS.Public",
@@ -125,6 +126,7 @@ def _organization_of(domain: str) -> str:
     Severity.HIGH,
     Category.OVER_PRIVILEGE,
     methods=SET_IAM_POLICY,
+    guard=standing.is_remarkable,
     techniques=["T1098.003"],
     equivalents=["scc:SENSITIVE_ROLE_TO_GROUP_WITH_EXTERNAL_MEMBER"],
 )
@@ -152,6 +154,7 @@ def group_with_outsiders(entry: LogEntry, context: Context) -> Iterator[Match]:
     Severity.HIGH,
     Category.OVER_PRIVILEGE,
     methods=SET_IAM_POLICY,
+    guard=standing.is_remarkable,
     techniques=["T1098.003"],
     equivalents=[
         "panther:Standard.AdminRoleAssigned",
@@ -193,6 +196,7 @@ def privileged_role(entry: LogEntry, context: Context) -> Iterator[Match]:
     Severity.HIGH,
     Category.OVER_PRIVILEGE,
     methods=SET_IAM_POLICY,
+    guard=standing.is_remarkable,
     techniques=["T1098.003", "T1548.005"],
     equivalents=[
         "csa:2.21",
@@ -224,6 +228,7 @@ def impersonation_role_on_project(entry: LogEntry, context: Context) -> Iterator
     Severity.MEDIUM,
     Category.OVER_PRIVILEGE,
     methods=SET_IAM_POLICY,
+    guard=standing.is_remarkable,
     techniques=["T1098.003", "T1484.002", "T1098.001"],
     equivalents=[
         "panther:GCP.Permissions.Granted.to.Create.or.Manage.Service.Account.Key",
@@ -261,6 +266,7 @@ def impersonation_role_on_service_account(entry: LogEntry, context: Context) -> 
     Severity.MEDIUM,
     Category.OVER_PRIVILEGE,
     methods=SET_IAM_POLICY,
+    guard=standing.is_remarkable,
     techniques=["T1098.003", "T1550.001"],
 )
 def workload_pool_wide_grant(entry: LogEntry, context: Context) -> Iterator[Match]:
@@ -287,6 +293,7 @@ def workload_pool_wide_grant(entry: LogEntry, context: Context) -> Iterator[Matc
     Severity.MEDIUM,
     Category.OVER_PRIVILEGE,
     methods=SET_IAM_POLICY,
+    guard=standing.is_remarkable,
     techniques=["T1098.003", "T1199"],
 )
 def foreign_pool_member(entry: LogEntry, context: Context) -> Iterator[Match]:

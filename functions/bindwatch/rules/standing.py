@@ -43,6 +43,27 @@ def removal(grant: Grant, resource: str, summary: str = "", *, risk: str = "") -
     )
 
 
+def is_remarkable(entry: LogEntry, context: Context) -> bool:
+    """Whether any check of this module has something to say of a grant that the entry makes or undoes.
+
+    Most grants are of narrow roles to people and workloads of the organization, and the same ones come again with
+    each deployment: what is known of a grant on a resource is remembered.
+    """
+    memory = context.memory
+    remarkable = False
+    for grant in (*entry.grants, *entry.removed_grants):
+        condition = grant.condition.expression if grant.condition else ""
+        key = (grant.role, grant.member, condition, entry.resource)
+        known = memory.get(key)
+        if known is None:
+            known = any(check(grant, entry.resource, context) is not None for check in CHECKS)
+            if len(memory) >= _MOST_REMEMBERED:
+                memory.clear()
+            memory[key] = known
+        remarkable = remarkable or known
+    return remarkable
+
+
 def in_entry(check: GrantCheck, entry: LogEntry, context: Context) -> Iterator[Match]:
     """The matches of a check in one entry: OPEN for what was granted, RESOLVED for what was taken away.
 
@@ -77,6 +98,7 @@ def in_entry(check: GrantCheck, entry: LogEntry, context: Context) -> Iterator[M
             )
 
 
+_MOST_REMEMBERED: Final = 65_536
 _SURE: Final = (Confidence.LOW, Confidence.MEDIUM, Confidence.HIGH)
 
 
@@ -425,6 +447,20 @@ def malformed_member(grant: Grant, resource: str, context: Context) -> Match | N
             f"Grant {grant.role} to {meant} instead" if meant else f"Remove {grant.member}, or spell it right", *changes
         ),
     )
+
+
+CHECKS: Final[tuple[GrantCheck, ...]] = (
+    public_member,
+    external_member,
+    group_with_outsiders,
+    privileged_role,
+    impersonation_role_above_account,
+    impersonation_role_on_account,
+    wide_pool_member,
+    foreign_pool_member,
+    unknown_role,
+    malformed_member,
+)
 
 
 def restored(old: Grant, new: Grant, resource: str) -> Remediation:
