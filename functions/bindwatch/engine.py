@@ -101,7 +101,7 @@ class Engine:
         known = hash(facts)
         if known in self._quiet:
             return NOTHING
-        entry = decode(line)
+        entry = decode(line, facts)
         verdict = self._judge(entry, ~known)
         if not verdict and not entry.was_read_deeply:
             self._remember(known)

@@ -294,9 +294,9 @@ def impersonated_by_outsider(entry: LogEntry, context: Context) -> Iterator[Matc
     App Engine and GKE do not log who delegated; federated callers may leave an empty element. Service agents of Google
     that act for the account are left out.
     """
-    caller = entry.caller
     for hop in entry.impersonators:
         if is_outsider(hop, context):
+            caller = entry.caller
             acting = caller.identity if caller is not None else entry.caller_key
             yield Match(
                 subject=f"{hop.identity} as {acting}",
