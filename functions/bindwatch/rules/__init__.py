@@ -37,6 +37,7 @@ from bindwatch.rules import (
     privileged_access,
     service_accounts,
     windows,
+    windows_of_discovery,
     workspace,
 )
 
@@ -75,4 +76,4 @@ INVENTORY_RULES: Final[tuple[Rule[Inventory], ...]] = (
     *keys_at_rest.RULES,
     *escalation.RULES,
 )
-WINDOW_RULES: Final[tuple[Rule[WindowRow], ...]] = windows.WINDOW_RULES
+WINDOW_RULES: Final[tuple[Rule[WindowRow], ...]] = (*windows.WINDOW_RULES, *windows_of_discovery.RULES)

@@ -39,14 +39,14 @@ def service_account_fan_out(row: WindowRow, context: Context) -> Iterator[Match]
     A search slower than five accounts an hour. Refusals are only logged where Data Access logs of IAM are on.
     """
     severity = Severity.CRITICAL if row.succeeded else Severity.HIGH
-    if _is_automation(row, context):
+    if is_automation(row, context):
         severity = Severity.LOW
-    notes = [f"Refused for: {_some(row.items)}.", *_origin(row)]
+    notes = [f"Refused for: {some_of(row.items)}.", *origin_of(row)]
     if row.succeeded:
         notes.insert(0, f"{row.succeeded} calls of the same caller in that hour succeeded.")
     yield Match(
         subject=row.caller,
-        title=f"{_caller(row)} was refused the credentials of {len(row.items)} service accounts within an hour",
+        title=f"{caller_of(row)} was refused the credentials of {len(row.items)} service accounts within an hour",
         resource_name=f"//cloudresourcemanager.googleapis.com/projects/{row.project}" if row.project else "",
         severity=severity,
         notes=tuple(notes),
@@ -58,6 +58,14 @@ def service_account_fan_out(row: WindowRow, context: Context) -> Iterator[Match]
     Severity.MEDIUM,
     Category.THREAT,
     techniques=["T1087.004", "T1069.003"],
+    equivalents=[
+        "elastic:ml_gcp_error_message_spike",
+        "scc:EXCESSIVE_FAILED_ATTEMPT",
+        "scc:AGENT_ENGINE_EXCESSIVE_FAILED_ATTEMPT",
+        "secops:gcp_excessive_permission_denied_events",
+        "sentinel:GCPIAMTopServiceAccountsFailedActions",
+        "sentinel:GCPIAMTopSrcIpAddrFailedActions",
+    ],
 )
 def denial_burst(row: WindowRow, context: Context) -> Iterator[Match]:
     """One caller was refused twenty times within an hour, for five or more different permissions.
@@ -77,10 +85,10 @@ def denial_burst(row: WindowRow, context: Context) -> Iterator[Match]:
     """
     yield Match(
         subject=row.caller,
-        title=f"{_caller(row)} was refused {row.calls} times within an hour, for {len(row.items)} permissions",
+        title=f"{caller_of(row)} was refused {row.calls} times within an hour, for {len(row.items)} permissions",
         resource_name=f"//cloudresourcemanager.googleapis.com/projects/{row.project}" if row.project else "",
-        severity=Severity.LOW if _is_automation(row, context) else Severity.MEDIUM,
-        notes=(f"Refused: {_some(row.items)}.", *_origin(row)),
+        severity=Severity.LOW if is_automation(row, context) else Severity.MEDIUM,
+        notes=(f"Refused: {some_of(row.items)}.", *origin_of(row)),
     )
 
 
@@ -115,9 +123,9 @@ def new_impersonator(row: WindowRow, context: Context) -> Iterator[Match]:
     """
     yield Match(
         subject=f"{row.caller} as {row.target}",
-        title=f"{_caller(row)} became {row.target} for the first time",
-        severity=Severity.INFO if _is_automation(row, context) else Severity.MEDIUM,
-        notes=(f"Others have used {row.target} since {row.known_since}.", *_origin(row)),
+        title=f"{caller_of(row)} became {row.target} for the first time",
+        severity=Severity.INFO if is_automation(row, context) else Severity.MEDIUM,
+        notes=(f"Others have used {row.target} since {row.known_since}.", *origin_of(row)),
     )
 
 
@@ -146,9 +154,9 @@ def dormant_identity_active(row: WindowRow, context: Context) -> Iterator[Match]
     """
     yield Match(
         subject=row.caller,
-        title=f"{_caller(row)} acted again, for the first time since {row.known_since}",
-        severity=Severity.INFO if _is_automation(row, context) else Severity.MEDIUM,
-        notes=_origin(row),
+        title=f"{caller_of(row)} acted again, for the first time since {row.known_since}",
+        severity=Severity.INFO if is_automation(row, context) else Severity.MEDIUM,
+        notes=origin_of(row),
     )
 
 
@@ -160,16 +168,19 @@ WINDOW_RULES: Final[tuple[Rule[WindowRow], ...]] = (
 )
 
 
-def _is_automation(row: WindowRow, context: Context) -> bool:
+def is_automation(row: WindowRow, context: Context) -> bool:
+    """Whether the caller is one whose job this is: Google's own agents, and the automation the settings name."""
     caller = parse_email(row.caller_name)
     return caller is not None and is_expected(caller, context)
 
 
-def _caller(row: WindowRow) -> str:
+def caller_of(row: WindowRow) -> str:
+    """The caller for people, also one that the log does not name."""
     return row.caller_name or f"A caller the log does not name (from {row.caller_ip or 'an unknown address'})"
 
 
-def _origin(row: WindowRow) -> tuple[str, ...]:
+def origin_of(row: WindowRow) -> tuple[str, ...]:
+    """A note on where the calls came from, as far as the entries tell."""
     known = [
         f"address {row.caller_ip}" if row.caller_ip else "",
         f"user agent {row.user_agent}" if row.user_agent else "",
@@ -177,6 +188,7 @@ def _origin(row: WindowRow) -> tuple[str, ...]:
     return (f"From {', '.join(part for part in known if part)}.",) if any(known) else ()
 
 
-def _some(items: tuple[str, ...]) -> str:
+def some_of(items: tuple[str, ...]) -> str:
+    """The first of the items, and how many more there are."""
     more = len(items) - _MOST_NAMED
     return ", ".join(items[:_MOST_NAMED]) + (f" and {more} more" if more > 0 else "")
