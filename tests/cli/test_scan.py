@@ -154,3 +154,56 @@ def test_a_file_is_judged_without_the_libraries_it_does_not_need(tmp_path: Path)
         [sys.executable, "-c", code, str(file)], capture_output=True, cwd=ROOT / "functions", check=True, timeout=60
     )
     assert done.stdout.split(b"\n")[-2] == b"[]"
+
+
+def refused_mints(count: int) -> bytes:
+    def entry(number: int) -> dict[str, Any]:
+        email = f"sa-{number}@acme-prod.iam.gserviceaccount.com"
+        return {
+            "logName": "projects/acme-prod/logs/cloudaudit.googleapis.com%2Fdata_access",
+            "insertId": f"m{number}",
+            "timestamp": f"2026-11-01T10:0{number}:00Z",
+            "severity": "ERROR",
+            "resource": {"type": "service_account", "labels": {"email_id": email, "project_id": "acme-prod"}},
+            "protoPayload": {
+                "serviceName": "iamcredentials.googleapis.com",
+                "methodName": "GenerateAccessToken",
+                "status": {"code": 7, "message": "PERMISSION_DENIED"},
+                "authenticationInfo": {"principalEmail": "eve@example.com"},
+                "authorizationInfo": [{"permission": "iam.serviceAccounts.getAccessToken"}],
+                "requestMetadata": {"callerIp": "203.0.113.9", "callerSuppliedUserAgent": "curl/8"},
+            },
+        }
+
+    return b"".join(line(entry(number)) for number in range(count))
+
+
+def test_what_shows_only_over_time_is_found_in_files_and_in_a_store(tmp_path: Path) -> None:
+    many = write(tmp_path / "many.ndjson", refused_mints(6) + line(ENTRY))
+    few = write(tmp_path / "few.ndjson", refused_mints(4))
+    in_files = {finding["rule_id"]: finding for finding in scan(many)["findings"]}
+    assert "service-account-fan-out" in in_files
+    assert "service-account-fan-out" not in {finding["rule_id"] for finding in scan(few)["findings"]}
+    in_store = {finding["rule_id"]: finding for finding in scan(many, "--store", tmp_path / "s.duckdb")["findings"]}
+    assert in_store.keys() == in_files.keys()
+    fan_out = "service-account-fan-out"
+    assert in_store[fan_out]["finding_id"] == in_files[fan_out]["finding_id"]
+
+
+def test_scanning_the_same_into_a_store_twice_changes_nothing(tmp_path: Path) -> None:
+    import duckdb
+
+    store = tmp_path / "s.duckdb"
+    file = write(tmp_path / "x.json", line(CLUSTER) + line(KEY) + line(ENTRY) + refused_mints(6))
+    counts = []
+    for _ in range(2):
+        assert bindwatch("scan", file, "--store", store, "--as-of", "2026-11-02").returncode == 1
+        with duckdb.connect(str(store), read_only=True) as connection:
+            counts.append(
+                [
+                    connection.execute(f"select count(*) from {table}").fetchall()
+                    for table in ("activity", "finding_events", "runs")
+                ]
+            )
+    assert counts[0] == counts[1]
+    assert counts[0][0] == [(7,)]

@@ -91,6 +91,12 @@ class InputReader:
         while self._late:
             yield self._late.pop(0)
 
+    def log_lines_again(self) -> Iterator[Item | Lines]:
+        """The log entries of files once more; stdin is gone, and what others had stored them in is left out."""
+        for source in self._logs:
+            if source.path != "-":
+                yield from (part for part in read_parts(source) if isinstance(part, Item | Lines))
+
     def refuse(self, file: str, line: int, text: bytes, error: InputError) -> None:
         """Take back what is no audit log entry: a blank line, an inventory item, another entry, or damage."""
         if is_blank(text):

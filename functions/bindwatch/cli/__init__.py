@@ -17,6 +17,7 @@ from bindwatch.errors import BindwatchError
 _COMMANDS: Final = {
     "scan": ("scan", "Findings of logs and inventories, any mix."),
     "diagnose": ("diagnose", "Why a workload cannot reach Google Cloud, and the fix."),
+    "sink-filter": ("sink_filter", "The log sink filter that the rules need."),
     "rules": ("rules", "The rules, or the page of one."),
 }
 

@@ -1,22 +1,38 @@
 """`bindwatch scan`: findings of audit logs and inventories on disk."""
 
 import sys
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from typing import Final
 
 import click
 
-from bindwatch.adapters.files import Item, Problem
+from bindwatch.adapters.file_windows import FileWindows
+from bindwatch.adapters.files import Item, Lines, Problem
 from bindwatch.adapters.inputs import InputReader, Reading
 from bindwatch.cli import output
 from bindwatch.cli.progress import Progress
-from bindwatch.engine import Engine, NotChecked, RuleFailure
+from bindwatch.engine import Engine, NotChecked, RuleFailure, Verdict
 from bindwatch.errors import InputError
 from bindwatch.inventory import Inventory
 from bindwatch.model.finding import Severity
+from bindwatch.model.log_entry import decode
+from bindwatch.pipeline import (
+    Delivery,
+    FindingStore,
+    begin_audit,
+    deliver,
+    finish_audit,
+    reconcile,
+    sweep_windows,
+)
 from bindwatch.rule import Context
-from bindwatch.rules import INVENTORY_RULES, LOG_RULES
+from bindwatch.rules import INVENTORY_RULES, LOG_RULES, WINDOW_RULES
 from bindwatch.tally import Tally
+
+_BATCH: Final = 2_000
 
 
 @dataclass
@@ -28,31 +44,52 @@ class Outcome:
     failures: list[RuleFailure] = field(default_factory=list)
     not_checked: tuple[NotChecked, ...] = ()
 
+    def add(self, verdict: Verdict) -> None:
+        """Count what a verdict says."""
+        self.tally.add(verdict.findings)
+        self.failures += verdict.failures
+
     @property
     def is_complete(self) -> bool:
         """Whether all of the work was done."""
         return not self.reading.problems and not self.failures
 
 
-def scan(paths: tuple[str, ...], context: Context, progress: Progress) -> Outcome:
-    """Read and judge everything below the paths."""
+def scan(paths: tuple[str, ...], context: Context, progress: Progress, store: FindingStore | None = None) -> Outcome:
+    """Read and judge everything below the paths; with a store, keep what was found and what it was found in."""
     reader = InputReader(paths, progress.at)
     outcome = Outcome(reader.reading)
     inventory = reader.inventory()
     if inventory is not None:
         context = replace(context, inventory=inventory)
     engine = Engine(context, LOG_RULES, INVENTORY_RULES)
-    _judge_logs(engine, reader, outcome)
+    if store is None:
+        windows = FileWindows(WINDOW_RULES, context)
+        _judge_logs(reader, outcome, lambda line: _judged(engine, windows, line))
+        if windows.wanted:
+            for part in reader.log_lines_again():
+                for line in _lines_of(part):
+                    windows.keep(line)
+            outcome.add(windows.verdict())
+    else:
+        _store_logs(reader, outcome, engine, store)
     late = reader.inventory()
     if late is not None:
-        _judge_inventory(engine, late, outcome)
+        _judge_inventory(engine, late, outcome, store)
     return outcome
 
 
-def _judge_logs(engine: Engine, reader: InputReader, outcome: Outcome) -> None:
-    judge, add, reading = engine.judge_line, outcome.tally.add, reader.reading
+def _judged(engine: Engine, windows: FileWindows, line: bytes) -> Verdict:
+    verdict = engine.judge_line(line)
+    windows.see(line)
+    return verdict
+
+
+def _judge_logs(reader: InputReader, outcome: Outcome, judge: Callable[[bytes], Verdict]) -> None:
+    reading = reader.reading
     for part in reader.log_lines():
-        first, lines = (part.line, [part.text]) if isinstance(part, Item) else (part.first_line, part.lines)
+        first = part.line if isinstance(part, Item) else part.first_line
+        lines = _lines_of(part)
         refused = 0
         for offset, line in enumerate(lines):
             try:
@@ -62,21 +99,61 @@ def _judge_logs(engine: Engine, reader: InputReader, outcome: Outcome) -> None:
                 reader.refuse(part.file, first + offset, line, error)
                 continue
             if verdict:
-                add(verdict.findings)
-                outcome.failures += verdict.failures
+                outcome.add(verdict)
         reading.entries += len(lines) - refused
 
 
-def _judge_inventory(engine: Engine, inventory: Inventory, outcome: Outcome) -> None:
+def _lines_of(part: Item | Lines) -> list[bytes]:
+    return [part.text] if isinstance(part, Item) else part.lines
+
+
+def _store_logs(reader: InputReader, outcome: Outcome, engine: Engine, store: FindingStore) -> None:
+    """Judge and keep every entry, then run the window rules over the time they span. Twice is as good as once."""
+    batch: list[Delivery] = []
+    span: list[datetime] = []
+
+    def judge(line: bytes) -> Verdict:
+        entry = decode(line)
+        verdict = engine.judge_entry(entry)
+        time = entry.time
+        if time is not None:
+            span[:] = [min(span[0], time), max(span[1], time)] if span else [time, time]
+        batch.append(Delivery(entry, verdict, time or engine.context.as_of))
+        if len(batch) >= _BATCH:
+            deliver(batch, store)
+            batch.clear()
+        return verdict
+
+    _judge_logs(reader, outcome, judge)
+    deliver(batch, store)
+    if span:
+        until = span[1] + timedelta(seconds=1)
+        store.roll_up_habits(span[0], until, now=engine.context.as_of)
+        outcome.add(sweep_windows(store, WINDOW_RULES, engine.context, until, since=span[0]))
+
+
+def _judge_inventory(engine: Engine, inventory: Inventory, outcome: Outcome, store: FindingStore | None) -> None:
     outcome.reading.problems += [
         Problem(problem.file, problem.line, problem.field, problem.problem) for problem in inventory.problems
     ]
     for (kind, reason), count in inventory.skipped.items():
         outcome.reading.not_judged[f"{kind} ({reason})"] += count
     verdict = engine.judge_inventory(inventory)
-    outcome.tally.add(verdict.findings)
-    outcome.failures += verdict.failures
+    outcome.add(verdict)
     outcome.not_checked = verdict.not_checked
+    if store is not None:
+        now = engine.context.as_of
+        run = begin_audit(store, scope="files", as_of=now, now=now, kind="scan")
+        reconcile(run, inventory, verdict, INVENTORY_RULES, store, now=now)
+        finish_audit(run, store, now=now, subjects=outcome.reading.inventory_items)
+
+
+def _open_store(path: str | None) -> AbstractContextManager[FindingStore | None]:
+    if path is None:
+        return nullcontext()
+    from bindwatch.adapters.duckdb import DuckDBStore  # a quarter of a second, only where a store is asked for
+
+    return DuckDBStore(path)
 
 
 @click.command("scan", epilog="Example:  bindwatch scan logs.ndjson.gz export/ --fail-on high")
@@ -91,6 +168,7 @@ def _judge_inventory(engine: Engine, inventory: Inventory, outcome: Outcome) -> 
 )
 @click.option("--trusted-domain", "domains", multiple=True, metavar="DOMAIN", help="A domain of yours; repeat it.")
 @click.option("--as-of", type=click.DateTime(), help="Judge ages as of this moment (UTC); default: now.")
+@click.option("--store", "store_path", metavar="FILE", help="Keep findings and activity in this DuckDB file.")
 @click.option("-q", "--quiet", is_flag=True, help="No summary, no progress.")
 @click.option("--no-color", is_flag=True, help="No colors; NO_COLOR does the same.")
 def command(
@@ -99,6 +177,7 @@ def command(
     fail_on: str,
     domains: tuple[str, ...],
     as_of: datetime | None,
+    store_path: str | None,
     quiet: bool,
     no_color: bool,
 ) -> int:
@@ -108,7 +187,8 @@ def command(
         trusted_domains=frozenset(domain.lower() for domain in domains),
     )
     progress = Progress(sys.stderr, quiet=quiet)
-    outcome = scan(paths, context, progress)
+    with _open_store(store_path) as store:
+        outcome = scan(paths, context, progress, store)
     progress.done()
     standing = outcome.tally.standing()
     output.write(form, standing, outcome, color=not no_color, quiet=quiet)

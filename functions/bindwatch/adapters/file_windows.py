@@ -1,0 +1,104 @@
+"""Window rules over log files: nothing is stored unless a caller did enough of what such rules count.
+
+Reading is in two passes. The first counts, for each caller, the entries a window rule could build on: refused calls,
+calls of the methods that the rules name, calls with a key. Only where a caller reaches the least that any rule asks for
+does the second pass keep the activity of such callers, in a store in memory, over which the rules run as they do over
+the store of a deployment. Rules that compare with weeks of habit need a store (`--store`), and see nothing here.
+"""
+
+from collections import Counter
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Final
+
+from bindwatch.engine import NOTHING, Verdict
+from bindwatch.errors import InputError
+from bindwatch.model.log_entry import Facts, decode, decode_facts
+from bindwatch.pipeline import Delivery, deliver, sweep_windows
+from bindwatch.rule import Context, Rule, WindowRow
+
+LEAST: Final = 2
+"""No window rule speaks of fewer entries of one caller than this."""
+
+_BATCH: Final = 2_000
+
+
+class FileWindows:
+    """Runs window rules over the entries of files; `see` every line first, then `keep` every line, if `wanted`."""
+
+    def __init__(self, rules: Sequence[Rule[WindowRow]], context: Context) -> None:
+        self._rules = tuple(rules)
+        self._context = context
+        self._named: dict[tuple[str, str], bool] = {}
+        self._counts: Counter[int] = Counter()
+        self._callers: frozenset[int] = frozenset()
+        self._deliveries: list[Delivery] = []
+        self._first: datetime | None = None
+        self._last: datetime | None = None
+
+    def see(self, line: bytes) -> None:
+        """Count an entry if a window rule could build on it."""
+        facts = decode_facts(line)
+        if facts is not None and self._counts_for_a_rule(facts):
+            self._counts[_caller(facts)] += 1
+
+    @property
+    def wanted(self) -> bool:
+        """Whether any caller did enough for a window rule to speak, so that a second pass is worth it."""
+        self._callers = frozenset(caller for caller, count in self._counts.items() if count >= LEAST)
+        return bool(self._callers)
+
+    def keep(self, line: bytes) -> None:
+        """Keep an entry of one of those callers."""
+        facts = decode_facts(line)
+        if facts is None or _caller(facts) not in self._callers:
+            return
+        try:
+            entry = decode(line, facts)
+        except InputError:
+            return
+        time = entry.time
+        if time is None:
+            return
+        self._first = min(self._first or time, time)
+        self._last = max(self._last or time, time)
+        self._deliveries.append(Delivery(entry, NOTHING, time))
+
+    def verdict(self) -> Verdict:
+        """What the window rules say of what was kept."""
+        if self._first is None or self._last is None:
+            return NOTHING
+        from bindwatch.adapters.duckdb import DuckDBStore  # a quarter of a second, only where it is needed
+
+        with DuckDBStore() as store:
+            for start in range(0, len(self._deliveries), _BATCH):
+                deliver(self._deliveries[start : start + _BATCH], store)
+            until = self._last + timedelta(seconds=1)
+            return sweep_windows(store, self._rules, self._context, until, since=self._first)
+
+    def _counts_for_a_rule(self, facts: Facts) -> bool:
+        deed = facts.proto_payload
+        if deed.status.code or deed.authentication_info.service_account_key_name:
+            return True
+        key = (deed.service_name, deed.method_name)
+        named = self._named.get(key)
+        if named is None:
+            if len(self._named) > 65_536:  # hostile method names must not fill the memory
+                self._named.clear()
+            named = self._named[key] = any(
+                method.matches(*key)
+                for rule in self._rules
+                if not rule.reads_any_method
+                for method in rule.methods
+                if method.service != "iamcredentials.googleapis.com"  # counted by their refusals
+            )
+        return named
+
+
+def _caller(facts: Facts) -> int:
+    """The caller as window rules tell callers apart: by identity, by address and agent where it was redacted."""
+    deed = facts.proto_payload
+    who = deed.authentication_info
+    if who.principal_email or who.principal_subject:
+        return hash((who.principal_email, who.principal_subject))
+    return hash(deed.request_metadata)
