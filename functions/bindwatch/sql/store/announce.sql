@@ -1,5 +1,5 @@
 -- What is to be announced now, oldest first, with everything a subscriber needs?
--- @now: what is due later is left out. @at_most: how many.
+-- @now timestamp: what is due later is left out.
 select
     due.alert_id,
     due.kind,

@@ -40,6 +40,7 @@ placed as (
         attempts.project,
         attempts.resource,
         attempts.target,
+        case when attempts.denied then attempts.target end as refused_target,
         attempts.denied,
         attempts.failed,
         attempts.log_name,
@@ -81,7 +82,7 @@ totals as (
         hour,
         countif(denied) as calls,
         countif(not failed) as succeeded,
-        string_agg(distinct case when denied then target end, ',' order by case when denied then target end) as items
+        string_agg(distinct refused_target, ',' order by refused_target) as items
     from placed
     group by caller, shift, hour
 )

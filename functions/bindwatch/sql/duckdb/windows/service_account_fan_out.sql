@@ -40,6 +40,7 @@ WITH attempts AS (
     attempts.project,
     attempts.resource,
     attempts.target,
+    CASE WHEN attempts.denied THEN attempts.target END AS refused_target,
     attempts.denied,
     attempts.failed,
     attempts.log_name,
@@ -96,11 +97,9 @@ WITH attempts AS (
     hour,
     COUNT_IF(denied) AS calls,
     COUNT_IF(NOT failed) AS succeeded,
-    LISTAGG(
-      DISTINCT CASE WHEN denied THEN target END, ','
-      ORDER BY
-        CASE WHEN denied THEN target END NULLS FIRST
-    ) AS items
+    LISTAGG(DISTINCT refused_target, ','
+    ORDER BY
+      refused_target NULLS FIRST) AS items
   FROM placed
   GROUP BY
     caller,
