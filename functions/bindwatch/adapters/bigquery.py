@@ -25,7 +25,7 @@ _TIMEOUT: Final = 30.0
 _GIB: Final = 1 << 30
 
 
-class RowsRefused(BackendError):
+class RowsRefusedError(BackendError):
     """BigQuery named rows it does not take. The others of the same request were not taken either."""
 
 
@@ -56,7 +56,7 @@ class BigQueryStore(SqlStore):
         self.client: Final = client
         self._maximum_bytes_billed: Final = maximum_bytes_billed
         self._retries: Final = retries
-        self._commits: GroupCommit[Rows] = GroupCommit(self._write, splits_on=RowsRefused)
+        self._commits: GroupCommit[Rows] = GroupCommit(self._write, splits_on=RowsRefusedError)
 
     def append(self, rows: Rows) -> None:
         """Keep these rows; see `FindingStore.append`."""
@@ -70,7 +70,7 @@ class BigQueryStore(SqlStore):
         """See `FindingStore.roll_up_habits`; the former roll-up stays, and the view reads the latest."""
         columns = ", ".join(column.name for column in table_schema(Table.HABITS).columns)
         # names of our own schema files
-        statement = f"insert into `${{dataset}}.habits` ({columns})\n{sql_text('rollups/habits')}"  # noqa: S608
+        statement = f"insert into `${{dataset}}.habits` ({columns})\n{sql_text('rollups/habits')}"
         self._run(statement, {"since": since, "until": until, "now": now}, doing="roll up habits")
 
     def _write(self, batches: list[Rows]) -> None:
@@ -89,7 +89,7 @@ class BigQueryStore(SqlStore):
             )
         if errors:
             told = "; ".join(json.dumps(error, sort_keys=True) for error in errors[:3])
-            raise RowsRefused(f"store bq:{self.dataset}: {len(errors)} rows of {schema.name} were refused: {told}")
+            raise RowsRefusedError(f"store bq:{self.dataset}: {len(errors)} rows of {schema.name} were refused: {told}")
 
     def _run(self, statement: str, parameters: Mapping[str, Value], *, doing: str) -> list[Answer]:
         from google.cloud import bigquery
@@ -124,7 +124,10 @@ class BigQueryStore(SqlStore):
 
 
 def _distinct(schema: TableSchema, rows: Sequence[Row]) -> dict[str, Row]:
-    return {digest(*(str(row[name]) for name in schema.key)): row for row in rows}
+    first: dict[str, Row] = {}
+    for row in rows:
+        first.setdefault(digest(*(str(row[name]) for name in schema.key)), row)
+    return first
 
 
 def _chunks(schema: TableSchema, rows: Mapping[str, Row]) -> Iterator[tuple[list[dict[str, Any]], list[str]]]:

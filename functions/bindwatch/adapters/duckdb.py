@@ -104,17 +104,22 @@ class DuckDBStore(SqlStore):
 
     def _insert(self, schema: TableSchema, batch: Sequence[Row]) -> None:
         names = ", ".join(column.name for column in schema.columns)
+        # A repeated column is never null in BigQuery: what a row lacks is an empty list.
+        given = ", ".join(f"coalesce({c.name}, [])" if c.is_repeated else c.name for c in schema.columns)
         structure = [{column.name: _json_structure(column) for column in schema.columns}]
         same = " and ".join(f"known.{name} = new.{name}" for name in schema.key)
         self._connection.execute(
             f"""
             insert into {schema.name} ({names})
-            with sent as (select unnest(from_json(cast($rows as json), $structure)) as item),
+            with sent as (
+                select item, place
+                from unnest(from_json(cast($rows as json), $structure)) with ordinality as sent(item, place)
+            ),
             new as (
                 select item.* from sent
-                qualify row_number() over (partition by {_items(schema.key)}) = 1
+                qualify row_number() over (partition by {_items(schema.key)} order by place) = 1
             )
-            select {names} from new
+            select {given} from new
             where not exists (select 1 from {schema.name} as known where {same})
             """,  # noqa: S608 - names of our own schema files
             {"rows": _json(batch), "structure": json.dumps(structure)},

@@ -106,7 +106,7 @@ def flat_view(name: str) -> str:
             text = re.sub(r"(?m)^--.*\n", "", sql_text(f"views/{view}")).strip()
             steps.append(f"{view} as (\n{_bare(text, needed)}\n)")
     # names of our own files
-    return f"with {', '.join(steps)}\nselect team_view.*\nfrom {name} as team_view"  # noqa: S608
+    return f"with {', '.join(steps)}\nselect team_view.*\nfrom {name} as team_view"
 
 
 def _bare(text: str, views: list[str]) -> str:

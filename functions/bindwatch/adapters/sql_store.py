@@ -24,6 +24,9 @@ class SqlStore(ABC):
     def append(self, rows: Rows) -> None:
         """Keep these rows; see `FindingStore.append`."""
 
+    def close(self) -> None:
+        """Let go of what the store holds; it cannot be asked after that."""
+
     @abstractmethod
     def ask(self, name: str, parameters: Mapping[str, Value]) -> list[Answer]:
         """The answer to one file (`queries/open_findings`); times are aware, in UTC. Raises BackendError."""
@@ -59,6 +62,39 @@ class SqlStore(ABC):
     @abstractmethod
     def roll_up_habits(self, since: datetime, until: datetime, *, now: datetime) -> None:
         """See `FindingStore.roll_up_habits`."""
+
+    def find(self, *, now: datetime, **filters: str) -> list[Answer]:
+        """The findings that match; the filters are the parameters of `store/find`, as text."""
+        return self.ask("store/find", questions("store")["find"].values(filters, now))
+
+    def history(self, finding_id: str) -> list[Answer]:
+        """Every sighting and ending of a finding, in their order."""
+        return self.ask("store/history", {"finding_id": finding_id})
+
+    def told(self, finding_id: str) -> list[Answer]:
+        """The alerts that went out about a finding."""
+        return self.ask("store/told", {"finding_id": finding_id})
+
+    def muted_by(self, finding_id: str, *, now: datetime) -> list[Answer]:
+        """The mutes that cover a finding now."""
+        return self.ask("store/muted_by", {"finding_id": finding_id, "now": now})
+
+    def active_mutes(self, mute_id: str = "") -> list[Answer]:
+        """The mutes that nobody took back, those that begin so."""
+        return self.ask("store/active_mute", {"mute_id": mute_id})
+
+    def runs(self, *, since: datetime) -> list[Answer]:
+        """The audits and scans since then, newest first, with what they could not look at."""
+        return self.ask("store/runs", {"since": since})
+
+    def coverage(self) -> list[Answer]:
+        """What the last audit of each scope did not look at, and why."""
+        return self.ask("views/coverage", {})
+
+    def latest_snapshot(self, resource: str, kind: str, *, before: datetime) -> Answer | None:
+        """The last known content of a policy or provider before then; None where nobody kept one."""
+        answer = self.ask("store/latest_snapshot", {"resource": resource, "kind": kind, "before": before})
+        return answer[0] if answer else None
 
     def query(self, name: str, given: Mapping[str, str], *, now: datetime) -> list[Row]:
         """The answer to a reporting question, parameters as text. Raises InputError for unknown names or values."""

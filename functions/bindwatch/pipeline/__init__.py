@@ -23,6 +23,7 @@ from bindwatch.pipeline.reconcile import (
     finish_audit,
     reconcile,
 )
+from bindwatch.pipeline.triage import Mute, close, mute, unmute
 from bindwatch.pipeline.windows import record, roll_up_habits, sweep_windows
 
 __all__ = [
@@ -35,6 +36,7 @@ __all__ = [
     "DueAlert",
     "FindingStore",
     "Json",
+    "Mute",
     "Published",
     "Reconciliation",
     "Row",
@@ -45,10 +47,13 @@ __all__ = [
     "announce_all",
     "announce_due",
     "begin_audit",
+    "close",
     "deliver",
     "finish_audit",
+    "mute",
     "reconcile",
     "record",
     "roll_up_habits",
     "sweep_windows",
+    "unmute",
 ]

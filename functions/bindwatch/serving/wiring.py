@@ -19,7 +19,9 @@ def open_store(settings: Settings) -> FindingStore:
 
             return DuckDBStore(path)
         case Dataset(project, name):
-            raise ConfigError([f"BINDWATCH_STORE: no adapter for {project}.{name}"])
+            from bindwatch.adapters.bigquery import BigQueryStore
+
+            return BigQueryStore(f"{project}.{name}")
         case other:
             assert_never(other)
 

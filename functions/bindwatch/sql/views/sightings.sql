@@ -33,7 +33,7 @@ with distinct_events as (
         actor,
         reason
     from `${dataset}.finding_events`
-    qualify row_number() over (partition by event_key order by recorded_at, run_id) = 1
+    qualify row_number() over (partition by event_key order by recorded_at, run_id, severity_level desc) = 1
 )
 
 select

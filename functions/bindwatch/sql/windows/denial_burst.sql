@@ -28,7 +28,7 @@ with refusals as (
     qualify row_number() over (partition by event_key order by received_at) = 1
 ),
 
-placed as (
+shifted as (
     select
         refusals.event_key,
         refusals.occurred_at,
@@ -44,10 +44,30 @@ placed as (
         refusals.timestamp,
         refusals.wanted,
         shift,
-        div(refusals.second + shift, 3600) as hour
+        refusals.second + shift as shifted_second
     from refusals
     cross join unnest([0, 1800]) as shift
-    where div(refusals.second + shift, 3600) * 3600 - shift >= unix_seconds(@since)
+),
+
+placed as (
+    select
+        event_key,
+        occurred_at,
+        caller,
+        caller_name,
+        caller_ip,
+        user_agent,
+        project,
+        resource,
+        target,
+        log_name,
+        insert_id,
+        timestamp,
+        wanted,
+        shift,
+        div(shifted_second, 3600) as hour
+    from shifted
+    where div(shifted_second, 3600) * 3600 - shift >= unix_seconds(@since)
 ),
 
 numbered as (

@@ -29,7 +29,7 @@ with attempts as (
     qualify row_number() over (partition by event_key order by received_at) = 1
 ),
 
-placed as (
+shifted as (
     select
         attempts.event_key,
         attempts.occurred_at,
@@ -40,17 +40,39 @@ placed as (
         attempts.project,
         attempts.resource,
         attempts.target,
-        case when attempts.denied then attempts.target end as refused_target,
         attempts.denied,
         attempts.failed,
         attempts.log_name,
         attempts.insert_id,
         attempts.timestamp,
+        case when attempts.denied then attempts.target end as refused_target,
         shift,
-        div(attempts.second + shift, 3600) as hour
+        attempts.second + shift as shifted_second
     from attempts
     cross join unnest([0, 1800]) as shift
-    where div(attempts.second + shift, 3600) * 3600 - shift >= unix_seconds(@since)
+),
+
+placed as (
+    select
+        event_key,
+        occurred_at,
+        caller,
+        caller_name,
+        caller_ip,
+        user_agent,
+        project,
+        resource,
+        target,
+        denied,
+        failed,
+        log_name,
+        insert_id,
+        timestamp,
+        refused_target,
+        shift,
+        div(shifted_second, 3600) as hour
+    from shifted
+    where div(shifted_second, 3600) * 3600 - shift >= unix_seconds(@since)
 ),
 
 first_refusals as (

@@ -1,6 +1,6 @@
 -- The twin of ../../queries/mutes.sql for DuckDB, written by scripts/sql_twins; not to be edited.
 -- Which mutes stand, who answers for them, what do they cover, and when do they end?
--- @at timestamp = now: mutes that have run out by then are left out.
+-- @now timestamp = now: mutes that have run out by then are left out.
 WITH covered AS (
   SELECT
     mute_id,
@@ -28,7 +28,7 @@ FROM active_mutes AS mutes
 LEFT JOIN covered
   ON mutes.mute_id = covered.mute_id
 WHERE
-  mutes.expires_at > $at
+  mutes.expires_at > $now
 ORDER BY
   mutes.expires_at NULLS FIRST,
   mutes.mute_id NULLS FIRST

@@ -3,7 +3,7 @@
 -- @since timestamp = -90d: from when on.
 WITH changes AS (
   SELECT
-    DATE_TRUNC('WEEK', CAST(opened_at AS DATE)) AS week,
+    CAST(DATE_TRUNC('WEEK', CAST(opened_at AS DATE)) AS DATE) AS week,
     severity_level,
     1 AS opened,
     0 AS ended
@@ -12,7 +12,7 @@ WITH changes AS (
     opened_at >= $since
   UNION ALL
   SELECT
-    DATE_TRUNC('WEEK', CAST(ended_at AS DATE)) AS week,
+    CAST(DATE_TRUNC('WEEK', CAST(ended_at AS DATE)) AS DATE) AS week,
     severity_level,
     0 AS opened,
     1 AS ended

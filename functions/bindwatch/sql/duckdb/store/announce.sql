@@ -1,6 +1,6 @@
 -- The twin of ../../store/announce.sql for DuckDB, written by scripts/sql_twins; not to be edited.
 -- What is to be announced now, oldest first, with everything a subscriber needs?
--- @now: what is due later is left out. @at_most: how many.
+-- @now timestamp: what is due later is left out.
 SELECT
   due.alert_id,
   due.kind,

@@ -35,7 +35,10 @@ WITH distinct_events AS (
     reason
   FROM finding_events
   QUALIFY
-    ROW_NUMBER() OVER (PARTITION BY event_key ORDER BY recorded_at NULLS FIRST, run_id NULLS FIRST) = 1
+    ROW_NUMBER() OVER (
+      PARTITION BY event_key
+      ORDER BY recorded_at NULLS FIRST, run_id NULLS FIRST, severity_level DESC
+    ) = 1
 )
 SELECT
   event_key,

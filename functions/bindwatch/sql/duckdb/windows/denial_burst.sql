@@ -28,7 +28,7 @@ WITH refusals AS (
     AND NOT from_metadata_server
   QUALIFY
     ROW_NUMBER() OVER (PARTITION BY event_key ORDER BY received_at NULLS FIRST) = 1
-), placed AS (
+), shifted AS (
   SELECT
     refusals.event_key,
     refusals.occurred_at,
@@ -44,19 +44,37 @@ WITH refusals AS (
     refusals.timestamp,
     refusals.wanted,
     shift,
+    refusals.second + shift AS shifted_second
+  FROM refusals
+  CROSS JOIN UNNEST([0, 1800]) AS _t0(shift)
+), placed AS (
+  SELECT
+    event_key,
+    occurred_at,
+    caller,
+    caller_name,
+    caller_ip,
+    user_agent,
+    project,
+    resource,
+    target,
+    log_name,
+    insert_id,
+    timestamp,
+    wanted,
+    shift,
     (
       (
-        refusals.second + shift
+        shifted_second
       ) // (
         3600
       )
     ) AS hour
-  FROM refusals
-  CROSS JOIN UNNEST([0, 1800]) AS _t0(shift)
+  FROM shifted
   WHERE
     (
       (
-        refusals.second + shift
+        shifted_second
       ) // (
         3600
       )

@@ -29,7 +29,7 @@ WITH attempts AS (
     AND target <> ''
   QUALIFY
     ROW_NUMBER() OVER (PARTITION BY event_key ORDER BY received_at NULLS FIRST) = 1
-), placed AS (
+), shifted AS (
   SELECT
     attempts.event_key,
     attempts.occurred_at,
@@ -40,26 +40,46 @@ WITH attempts AS (
     attempts.project,
     attempts.resource,
     attempts.target,
-    CASE WHEN attempts.denied THEN attempts.target END AS refused_target,
     attempts.denied,
     attempts.failed,
     attempts.log_name,
     attempts.insert_id,
     attempts.timestamp,
+    CASE WHEN attempts.denied THEN attempts.target END AS refused_target,
+    shift,
+    attempts.second + shift AS shifted_second
+  FROM attempts
+  CROSS JOIN UNNEST([0, 1800]) AS _t0(shift)
+), placed AS (
+  SELECT
+    event_key,
+    occurred_at,
+    caller,
+    caller_name,
+    caller_ip,
+    user_agent,
+    project,
+    resource,
+    target,
+    denied,
+    failed,
+    log_name,
+    insert_id,
+    timestamp,
+    refused_target,
     shift,
     (
       (
-        attempts.second + shift
+        shifted_second
       ) // (
         3600
       )
     ) AS hour
-  FROM attempts
-  CROSS JOIN UNNEST([0, 1800]) AS _t0(shift)
+  FROM shifted
   WHERE
     (
       (
-        attempts.second + shift
+        shifted_second
       ) // (
         3600
       )
