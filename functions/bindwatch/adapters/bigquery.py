@@ -58,6 +58,10 @@ class BigQueryStore(SqlStore):
         self._retries: Final = retries
         self._commits: GroupCommit[Rows] = GroupCommit(self._write, splits_on=RowsRefusedError)
 
+    def close(self) -> None:
+        """Let go of the connections."""
+        self.client.close()  # type: ignore[no-untyped-call]
+
     def append(self, rows: Rows) -> None:
         """Keep these rows; see `FindingStore.append`."""
         self._commits.submit(rows)

@@ -8,6 +8,7 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Self
+from zlib import crc32
 
 from bindwatch.adapters.questions import Value, sql_text, views_in_order
 from bindwatch.adapters.sql_store import Answer, SqlStore
@@ -22,6 +23,7 @@ _TYPES: Final = {
     "TIMESTAMP": "TIMESTAMP",
     "DATE": "DATE",
 }
+_VIEWS: Final = "views"
 
 
 class DuckDBStore(SqlStore):
@@ -144,8 +146,12 @@ class DuckDBStore(SqlStore):
             else:
                 self._migrate(schema)
             execute("insert or replace into schema_versions values (?, ?)", [table.value, schema.version])
-        for name in views_in_order():
-            execute(f"create or replace view {name} as {sql_text(f'views/{name}', 'duckdb')}")
+        views = {name: sql_text(f"views/{name}", "duckdb") for name in views_in_order()}
+        sum_of_views = crc32("".join(views.values()).encode())
+        if known.get(_VIEWS) != sum_of_views:
+            for name, text in views.items():
+                execute(f"create or replace view {name} as {text}")
+            execute("insert or replace into schema_versions values (?, ?)", [_VIEWS, sum_of_views])
 
     def _migrate(self, schema: TableSchema) -> None:
         """Versions only ever add columns, as BigQuery's tables can."""

@@ -24,6 +24,7 @@ class SqlStore(ABC):
     def append(self, rows: Rows) -> None:
         """Keep these rows; see `FindingStore.append`."""
 
+    @abstractmethod
     def close(self) -> None:
         """Let go of what the store holds; it cannot be asked after that."""
 

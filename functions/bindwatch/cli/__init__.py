@@ -19,6 +19,13 @@ _COMMANDS: Final = {
     "diagnose": ("diagnose", "Why a workload cannot reach Google Cloud, and the fix."),
     "sink-filter": ("sink_filter", "The log sink filter that the rules need."),
     "rules": ("rules", "The rules, or the page of one."),
+    "findings": ("findings", "The findings of a store."),
+    "show": ("show", "One finding with its story: the fix, history, alerts."),
+    "mute": ("mute", "Send no alerts about some findings, for a time."),
+    "unmute": ("unmute", "Take a mute back."),
+    "close": ("close", "Close a finding by hand."),
+    "diff": ("diff", "What opened, came back or ended since then."),
+    "query": ("query", "Ask a store one of its questions."),
 }
 
 

@@ -2,7 +2,7 @@
 -- @since timestamp = -90d: from when on.
 with changes as (
     select
-        date_trunc(date(opened_at), week(monday)) as week,
+        date_trunc(date(opened_at), week (monday)) as week,
         severity_level,
         1 as opened,
         0 as ended
@@ -10,7 +10,7 @@ with changes as (
     where opened_at >= @since
     union all
     select
-        date_trunc(date(ended_at), week(monday)) as week,
+        date_trunc(date(ended_at), week (monday)) as week,
         severity_level,
         0 as opened,
         1 as ended

@@ -42,4 +42,3 @@ from `${dataset}.alerts_due` as due
 left join `${dataset}.findings` as findings on due.finding_id = findings.finding_id
 where due.due_at <= @now
 order by due.due_at, due.alert_id
-

@@ -81,9 +81,21 @@ select
     current_opening.opening - 1 as reopened,
     current_opening.baseline,
     current_opening.seen_by_audit,
-    case when latest_change.state = 'OPEN' then current_opening.opened_at else latest_change.state_since end as state_since,
-    case when latest_change.state = 'OPEN' then '' else latest_change.actor end as state_by,
-    case when latest_change.state = 'OPEN' then '' else latest_change.reason end as state_reason,
+    case
+        when latest_change.state = 'OPEN' then current_opening.opened_at
+        when latest_change.state = current_opening.ended_as then current_opening.ended_at
+        else latest_change.state_since
+    end as state_since,
+    case
+        when latest_change.state = 'OPEN' then ''
+        when latest_change.state = current_opening.ended_as then current_opening.ended_by
+        else latest_change.actor
+    end as state_by,
+    case
+        when latest_change.state = 'OPEN' then ''
+        when latest_change.state = current_opening.ended_as then current_opening.end_reason
+        else latest_change.reason
+    end as state_reason,
     latest_change.event_key as state_event_key
 from latest_sighting
 inner join latest_change on latest_sighting.finding_id = latest_change.finding_id

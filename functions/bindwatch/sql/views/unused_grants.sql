@@ -1,7 +1,7 @@
 -- Which grants has nobody been seen to use?
 -- A grant on a service account counts as used when its holder acted on that account; any other, when its holder did
 -- anything in its project. `logged_since` is how far back the project's entries go: without it, nothing is known and
--- the grant is not called unused. Sets of principals (groups, domains, pools) act through their members and are left out.
+-- the grant is not called unused. Sets of principals (groups, domains, pools) act through their members: left out.
 with acts as (
     select
         caller,

@@ -93,10 +93,24 @@ SELECT
   CASE
     WHEN latest_change.state = 'OPEN'
     THEN current_opening.opened_at
+    WHEN latest_change.state = current_opening.ended_as
+    THEN current_opening.ended_at
     ELSE latest_change.state_since
   END AS state_since,
-  CASE WHEN latest_change.state = 'OPEN' THEN '' ELSE latest_change.actor END AS state_by,
-  CASE WHEN latest_change.state = 'OPEN' THEN '' ELSE latest_change.reason END AS state_reason,
+  CASE
+    WHEN latest_change.state = 'OPEN'
+    THEN ''
+    WHEN latest_change.state = current_opening.ended_as
+    THEN current_opening.ended_by
+    ELSE latest_change.actor
+  END AS state_by,
+  CASE
+    WHEN latest_change.state = 'OPEN'
+    THEN ''
+    WHEN latest_change.state = current_opening.ended_as
+    THEN current_opening.end_reason
+    ELSE latest_change.reason
+  END AS state_reason,
   latest_change.event_key AS state_event_key
 FROM latest_sighting
 INNER JOIN latest_change
