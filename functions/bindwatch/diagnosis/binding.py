@@ -219,8 +219,17 @@ def misses(case: Case, resource: str, *, minting: bool = False) -> list[NearMiss
 
 
 def misses_anywhere(case: Case) -> list[NearMiss]:
-    """Grants on anything but accounts that show the workload's names, or pin an account of the past, and miss it."""
-    candidates = [*case.inputs.grants.named(case.namespace, case.name), *case.inputs.grants.pinned(case.pool)]
+    """Grants on anything but accounts that were probably meant for the workload and miss it.
+
+    A grant to the same names in another pool is that pool's own, unless it lies in the workload's project, or in no
+    cluster of that pool anything of these names lives and the workload has nothing else.
+    """
+    grants, names = case.inputs.grants, (case.namespace, case.name)
+    candidates = [*grants.misspelt(*names), *grants.of((case.principal.identity,)), *grants.pinned(case.pool)]
+    if not case.grants:
+        others = grants.named(*names) if case.asked else grants.named_in(case.pool_project, *names)
+        living = grants.names_of_pool
+        candidates += [item for item in others if names not in living.get(item.principal.pool, frozenset())]
     return [miss for miss in _sorted(case, candidates) if not is_account(miss.grant.resource)]
 
 
@@ -247,14 +256,14 @@ def stale(case: Case, grant: WorkloadGrant) -> NearMiss | None:
 
 
 def _uids(case: Case) -> frozenset[str]:
-    cache: dict[str, frozenset[str]] = case.inputs.__dict__.setdefault("_uids_of_pools", {})
-    if case.pool not in cache:
+    cache = case.inputs.of_clusters
+    key = "uids", case.pool
+    if key not in cache:
         clusters = case.inventory.clusters_of_pool(case.pool)
         names = {cluster.name for cluster in clusters} | {case.cluster_name}
-        cache[case.pool] = frozenset(
-            account.uid for name in names for account in case.inventory.ksas_of(name) if account.uid
-        )
-    return cache[case.pool]
+        cache[key] = frozenset(account.uid for name in names for account in case.inventory.ksas_of(name) if account.uid)
+    uids: frozenset[str] = cache[key]
+    return uids
 
 
 def cause_of(case: Case, miss: NearMiss) -> str:

@@ -1,10 +1,11 @@
 """One workload under diagnosis: who it is, what it is meant to become, and what of it the input shows."""
 
+from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import StrEnum
-from functools import cached_property
+from typing import Any
 
 from bindwatch.diagnosis.near_miss import GrantIndex, WorkloadGrant, pools_of_cluster
 from bindwatch.diagnosis.traces import Refusal, TextSeen, Traces
@@ -12,8 +13,10 @@ from bindwatch.inventory import UNKNOWN_CLUSTER, Coverage, Inventory, Part
 from bindwatch.inventory.clusters import Cluster, FleetMembership, NodePool
 from bindwatch.inventory.coverage import KUBERNETES_PARTS
 from bindwatch.inventory.identities import Role, ServiceAccount
+from bindwatch.inventory.resources import Firewall, Route, Router
 from bindwatch.inventory.workloads import KubernetesServiceAccount, Pod, Workload
 from bindwatch.knowledge.roles import RoleCatalogue
+from bindwatch.model.lazily import lazily
 from bindwatch.model.policy import Binding
 from bindwatch.model.principal import Principal, parse_member
 from bindwatch.model.resource import display, path_of, project_name
@@ -40,12 +43,37 @@ class Inputs:
     catalogue: RoleCatalogue = field(default_factory=RoleCatalogue.built_in)
     as_of: datetime = field(default_factory=lambda: datetime(1970, 1, 1, tzinfo=UTC))
 
-    @cached_property
+    @lazily
     def grants(self) -> GrantIndex:
         """The grants to workloads."""
         return GrantIndex(self.inventory)
 
-    @cached_property
+    @lazily
+    def of_clusters(self) -> dict[tuple[str, str], Any]:
+        """What checks found out about a cluster, kept for its other workloads."""
+        return {}
+
+    @lazily
+    def networks(self) -> dict[tuple[type, str], tuple[Any, ...]]:
+        """Firewall rules, routes and routers by the network they belong to."""
+        found: defaultdict[tuple[type, str], list[Any]] = defaultdict(list)
+        items: tuple[Firewall | Route | Router, ...] = (
+            *self.inventory.all(Firewall),
+            *self.inventory.all(Route),
+            *self.inventory.all(Router),
+        )
+        for item in items:
+            found[type(item), item.network].append(item)
+        return {key: tuple(group) for key, group in found.items()}
+
+    @lazily
+    def memberships(self) -> dict[str, FleetMembership]:
+        """Fleet memberships by full name, and those of clusters outside GKE by their id too."""
+        found = {item.name: item for item in self.inventory.all(FleetMembership)}
+        found.update({item.id: item for item in self.inventory.all(FleetMembership) if not item.cluster})
+        return found
+
+    @lazily
     def roles(self) -> RoleCatalogue:
         """The catalogue with the custom roles of the inventory."""
         custom = {
@@ -108,12 +136,12 @@ class Case:
 
     # ---- Kubernetes -------------------------------------------------------------------------------------------
 
-    @cached_property
+    @lazily
     def account(self) -> KubernetesServiceAccount | None:
         """The Kubernetes service account, where it was seen."""
         return self.inventory.ksa(self.cluster_name, self.namespace, self.name)
 
-    @cached_property
+    @lazily
     def pods(self) -> tuple[Pod, ...]:
         """The pods that run as it, without those that are over."""
         if self._given_runners is not None:
@@ -124,7 +152,7 @@ class Case:
             if pod.phase not in ("Succeeded", "Failed")
         )
 
-    @cached_property
+    @lazily
     def owners(self) -> tuple[Workload, ...]:
         """What makes its pods, outermost only: a Deployment, not its ReplicaSet."""
         if self._given_runners is not None:
@@ -133,34 +161,30 @@ class Case:
             found = self.inventory.workloads_of(self.cluster_name, self.namespace, self.name)
         return tuple(item for item in found if not item.owner) or found
 
-    @cached_property
+    @lazily
     def runners(self) -> tuple[Runner, ...]:
         """What runs, or would run, as it: owners first, and the pods nothing here owns."""
         return (*self.owners, *self.pods)
 
-    @cached_property
+    @lazily
     def cluster(self) -> Cluster | None:
         """The GKE cluster, where it was seen."""
         return self.inventory.cluster(self.cluster_name)
 
-    @cached_property
+    @lazily
     def node_pools(self) -> tuple[NodePool, ...]:
         """The node pools of the cluster."""
         return self.inventory.node_pools_of(self.cluster_name)
 
-    @cached_property
+    @lazily
     def membership(self) -> FleetMembership | None:
         """The membership of the cluster in a fleet; for a cluster outside GKE, found by its name."""
         known = self.inventory.memberships_of(self.cluster_name)
         if known:
             return known[0]
         if self.cluster is not None:
-            named = self.cluster.fleet_membership
-            return next((item for item in self.inventory.all(FleetMembership) if named and item.name == named), None)
-        wanted = self.cluster_name.rpartition("/")[2]
-        return next(
-            (item for item in self.inventory.all(FleetMembership) if not item.cluster and item.id == wanted), None
-        )
+            return self.inputs.memberships.get(self.cluster.fleet_membership)
+        return self.inputs.memberships.get(self.cluster_name.rpartition("/")[2])
 
     @property
     def context(self) -> str:
@@ -172,7 +196,7 @@ class Case:
 
     # ---- who it is --------------------------------------------------------------------------------------------
 
-    @cached_property
+    @lazily
     def audiences(self) -> tuple[str, ...]:
         """The fleet pools its pods project tokens for."""
         words = (
@@ -183,7 +207,7 @@ class Case:
         )
         return tuple(dict.fromkeys(word for word in words if word.endswith((".svc.id.goog", ".hub.id.goog"))))
 
-    @cached_property
+    @lazily
     def is_fleet(self) -> bool:
         """Whether its tokens are meant to come through a fleet: a projected token, or a cluster outside GKE."""
         membership = self.membership
@@ -203,7 +227,7 @@ class Case:
         pools = {grant.principal.pool for grant in self.inputs.grants.named(self.namespace, self.name)}
         return membership.workload_pool in pools and self.cluster.identity_pool not in pools
 
-    @cached_property
+    @lazily
     def pool(self) -> str:
         """The pool its identity is in, or would be in; '' where nothing tells."""
         if self.is_fleet:
@@ -220,22 +244,22 @@ class Case:
         pools = {grant.principal.pool for grant in self.inputs.grants.named(self.namespace, self.name)} - {""}
         return pools.pop() if len(pools) == 1 else ""
 
-    @cached_property
+    @lazily
     def pool_project(self) -> str:
         """The project of the pool, by id."""
         return self.pool.removesuffix(".svc.id.goog").removesuffix(".hub.id.goog")
 
-    @cached_property
+    @lazily
     def pool_number(self) -> str:
         """The number of the pool's project; '' where the input does not tell."""
         return self.inventory.project_number(self.pool_project)
 
-    @cached_property
+    @lazily
     def pool_name(self) -> str:
         """The full name of the pool, with the project's id."""
         return f"//iam.googleapis.com/projects/{self.pool_project}/locations/global/workloadIdentityPools/{self.pool}"
 
-    @cached_property
+    @lazily
     def principal(self) -> Principal:
         """The workload as IAM sees it."""
         return parse_member(self.member)
@@ -245,12 +269,12 @@ class Case:
         """Its member in the spelling every policy takes."""
         return f"serviceAccount:{self.pool}[{self.namespace}/{self.name}]"
 
-    @cached_property
+    @lazily
     def direct_member(self) -> str:
         """Its member in the direct spelling; the legacy one where the project number is not known."""
         return self.principal.direct_member(self.pool_number) or self.member
 
-    @cached_property
+    @lazily
     def identities(self) -> tuple[str, ...]:
         """Every identity a grant may name it by: its own, by uid, and the sets it is in."""
         names = [self.principal.identity]
@@ -262,7 +286,7 @@ class Case:
         names.append(f"{self.pool}/*")
         return tuple(names)
 
-    @cached_property
+    @lazily
     def grants(self) -> tuple[WorkloadGrant, ...]:
         """What is granted to it anywhere, in any spelling that reaches it."""
         number = self.pool_number
@@ -272,7 +296,7 @@ class Case:
             if not (number and grant.principal.project_number and grant.principal.project_number != number)
         )
 
-    @cached_property
+    @lazily
     def direct_grants(self) -> tuple[WorkloadGrant, ...]:
         """What it is granted as itself, on other things than service accounts, and not to a whole pool at once."""
         return tuple(
@@ -283,7 +307,7 @@ class Case:
             and not grant.principal.is_whole_pool
         )
 
-    @cached_property
+    @lazily
     def trusting(self) -> tuple[str, ...]:
         """The e-mails of the service accounts whose own policy lets it mint their tokens."""
         return tuple(
@@ -296,12 +320,12 @@ class Case:
 
     # ---- what it becomes --------------------------------------------------------------------------------------
 
-    @cached_property
+    @lazily
     def annotation(self) -> str:
         """The account it is annotated to act as, as written."""
         return self.account.google_service_account if self.account is not None else ""
 
-    @cached_property
+    @lazily
     def email(self) -> str:
         """The Google service account it acts as, or is meant to: by annotation, else by the only one that trusts it."""
         if self.annotation:
@@ -313,12 +337,12 @@ class Case:
             return self.trusting[0]
         return ""
 
-    @cached_property
+    @lazily
     def _refused_accounts(self) -> tuple[str, ...]:
         mine = self.traces.refusals_of(self.principal.identity)
         return tuple(dict.fromkeys(item.target for item in mine if item.is_mint and item.target))
 
-    @cached_property
+    @lazily
     def _nearly_trusting(self) -> tuple[str, ...]:
         return tuple(
             dict.fromkeys(
@@ -328,44 +352,44 @@ class Case:
             )
         )
 
-    @cached_property
+    @lazily
     def google_account(self) -> ServiceAccount | None:
         """That account, where it was seen."""
         return self.inventory.service_account(self.email) if self.email else None
 
-    @cached_property
+    @lazily
     def account_resource(self) -> str:
         """The full name of that account; '' where there is none."""
         return self.inventory.service_account_name(self.email) if self.email else ""
 
-    @cached_property
+    @lazily
     def account_project(self) -> str:
         """The project of that account, by id."""
         return self.inventory.project_of(self.account_resource) if self.email else ""
 
-    @cached_property
+    @lazily
     def style(self) -> Style:
         """How it gets to Google Cloud."""
         if self.is_fleet:
             return Style.FLEET
         return Style.IMPERSONATION if self.email else Style.DIRECT
 
-    @cached_property
+    @lazily
     def impersonates(self) -> bool:
         """Whether it is meant to act as a Google service account."""
         return bool(self.email)
 
-    @cached_property
+    @lazily
     def final_identity(self) -> str:
         """The identity that asks the target: the account, else the workload itself."""
         return f"serviceAccount:{self.email}" if self.email else self.principal.identity
 
-    @cached_property
+    @lazily
     def final_member(self) -> str:
         """The member to grant roles on targets to."""
         return f"serviceAccount:{self.email}" if self.email else self.direct_member
 
-    @cached_property
+    @lazily
     def targets(self) -> tuple[Target, ...]:
         """What it wants and may not have: what was asked for, else what was refused to it in the logs."""
         if self._permission or self._resource:
@@ -378,7 +402,7 @@ class Case:
 
     # ---- what the logs say of it ------------------------------------------------------------------------------
 
-    @cached_property
+    @lazily
     def refusals(self) -> tuple[Refusal, ...]:
         """Its failed calls, as itself and as its account, that no later success of the same kind outdates."""
         identities = dict.fromkeys((self.principal.identity, self.final_identity))
@@ -400,7 +424,7 @@ class Case:
             return False
         return later is not None and later > refusal.last
 
-    @cached_property
+    @lazily
     def mint_refusals(self) -> tuple[Refusal, ...]:
         """Its failed attempts to get a token of its account."""
         return tuple(
@@ -409,7 +433,7 @@ class Case:
             if item.is_mint and item.target == self.email and item.caller in ("", self.principal.identity)
         )
 
-    @cached_property
+    @lazily
     def texts(self) -> tuple[TextSeen, ...]:
         """The error texts of its pods, and those of the metadata server that may be about them."""
         mine = {pod.name for pod in self.pods}
@@ -457,12 +481,12 @@ class Case:
         """The cluster in words."""
         return display(self.cluster_name) if self.cluster_name != UNKNOWN_CLUSTER else "the cluster"
 
-    @cached_property
+    @lazily
     def pools_around(self) -> set[str]:
         """Every pool that the cluster's workloads can be identities of."""
         return pools_of_cluster(self.inventory, self.cluster_name)
 
-    @cached_property
+    @lazily
     def living(self) -> frozenset[tuple[str, str]]:
         """The names that exist in the pool."""
         return self.inputs.grants.names_of_pool.get(self.pool, frozenset())

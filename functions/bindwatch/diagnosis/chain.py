@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import cached_property
 from types import MappingProxyType
 from typing import Final
 
@@ -127,11 +128,26 @@ class Diagnosis:
     """What is wrong with one workload. `root` is None where nothing was found, which speaks for passed steps only."""
 
     case: Case
-    steps: tuple[StepResult, ...]
+    outcomes: tuple[tuple[Cause, Outcome], ...]
     root: Blame | None
     others: tuple[Blame, ...]
-    ruled_out: tuple[tuple[Cause, str], ...]
-    not_checked: tuple[NotChecked, ...]
+
+    @cached_property
+    def steps(self) -> tuple[StepResult, ...]:
+        """The links of the chain, nearest the pod first, without those that do not apply."""
+        return _steps(self.outcomes)
+
+    @cached_property
+    def ruled_out(self) -> tuple[tuple[Cause, str], ...]:
+        """The causes that do not hold, each with what shows it."""
+        return tuple((cause, outcome.reason) for cause, outcome in self.outcomes if isinstance(outcome, Clear))
+
+    @cached_property
+    def not_checked(self) -> tuple[NotChecked, ...]:
+        """The causes nobody could look for."""
+        return tuple(
+            NotChecked(cause, outcome.needs) for cause, outcome in self.outcomes if isinstance(outcome, Unknown)
+        )
 
     @property
     def style(self) -> Style:
@@ -146,19 +162,11 @@ class Diagnosis:
 
 def diagnose(case: Case) -> Diagnosis:
     """Run every check. Equal inputs give equal diagnoses; nothing is looked up anywhere else."""
-    outcomes = [(cause, CHECKS[cause.id](case)) for cause in CAUSES]
+    outcomes = tuple([(cause, CHECKS[cause.id](case)) for cause in CAUSES])
     blames = [Blame(cause, outcome) for cause, outcome in outcomes if isinstance(outcome, Found)]
     root = _root(blames)
-    return Diagnosis(
-        case=case,
-        steps=_steps(outcomes),
-        root=root,
-        others=tuple(blame for blame in blames if blame is not root),
-        ruled_out=tuple((cause, outcome.reason) for cause, outcome in outcomes if isinstance(outcome, Clear)),
-        not_checked=tuple(
-            NotChecked(cause, outcome.needs) for cause, outcome in outcomes if isinstance(outcome, Unknown)
-        ),
-    )
+    others = tuple(blame for blame in blames if blame is not root)
+    return Diagnosis(case=case, outcomes=outcomes, root=root, others=others)
 
 
 def _root(blames: list[Blame]) -> Blame | None:
@@ -175,7 +183,7 @@ def _root(blames: list[Blame]) -> Blame | None:
     return broken[0] if broken else None
 
 
-def _steps(outcomes: list[tuple[Cause, Outcome]]) -> tuple[StepResult, ...]:
+def _steps(outcomes: tuple[tuple[Cause, Outcome], ...]) -> tuple[StepResult, ...]:
     results = []
     for step in Step:
         mine = [(cause, outcome) for cause, outcome in outcomes if cause.step is step and outcome is not None]
@@ -183,7 +191,7 @@ def _steps(outcomes: list[tuple[Cause, Outcome]]) -> tuple[StepResult, ...]:
             continue
         bad = [outcome for _, outcome in mine if isinstance(outcome, Found)]
         unknown = [outcome for cause, outcome in mine if isinstance(outcome, Unknown) and not cause.from_logs]
-        clear = [outcome for _, outcome in mine if isinstance(outcome, Clear)]
+        clear = [outcome for _, outcome in mine if isinstance(outcome, Clear) and not outcome.vacuous]
         if bad:
             status = StepStatus.FAILED
             evidence = [item.text for outcome in bad for item in outcome.evidence]
@@ -191,6 +199,7 @@ def _steps(outcomes: list[tuple[Cause, Outcome]]) -> tuple[StepResult, ...]:
             status = StepStatus.NOT_CHECKED
             needs = unknown or [outcome for _, outcome in mine if isinstance(outcome, Unknown)]
             evidence = [f"needs: {outcome.needs}" for outcome in needs]
+            evidence = evidence or [outcome.reason for _, outcome in mine if isinstance(outcome, Clear)]
         else:
             status = StepStatus.PASSED
             evidence = [outcome.reason for outcome in clear if outcome.reason]

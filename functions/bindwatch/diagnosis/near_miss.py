@@ -73,6 +73,29 @@ class GrantIndex:
         return dict(index)
 
     @cached_property
+    def _misspelt(self) -> dict[tuple[str, str], list[WorkloadGrant]]:
+        index: defaultdict[tuple[str, str], list[WorkloadGrant]] = defaultdict(list)
+        for grant in self.grants:
+            if not grant.principal.is_malformed:
+                continue
+            likely = parse_member(grant.principal.likely) if grant.principal.likely else grant.principal
+            for principal in (grant.principal, likely):
+                names = principal.namespace.lower(), principal.service_account.lower()
+                if all(names) and grant not in index[names]:
+                    index[names].append(grant)
+        return dict(index)
+
+    @cached_property
+    def _by_home(self) -> dict[tuple[str, str, str], list[WorkloadGrant]]:
+        index: defaultdict[tuple[str, str, str], list[WorkloadGrant]] = defaultdict(list)
+        for grant in self.grants:
+            principal = grant.principal
+            if principal.service_account and not principal.is_malformed:
+                home = self._inventory.project_of(grant.resource)
+                index[home, principal.namespace, principal.service_account].append(grant)
+        return dict(index)
+
+    @cached_property
     def _by_resource(self) -> dict[str, list[WorkloadGrant]]:
         index: defaultdict[str, list[WorkloadGrant]] = defaultdict(list)
         for grant in self.grants:
@@ -94,6 +117,14 @@ class GrantIndex:
     def named(self, namespace: str, account: str) -> list[WorkloadGrant]:
         """The grants whose member shows these names, whatever else it shows."""
         return self._by_names.get((namespace.lower(), account.lower()), [])
+
+    def misspelt(self, namespace: str, account: str) -> list[WorkloadGrant]:
+        """The grants with a member that IAM cannot match and that shows these names."""
+        return self._misspelt.get((namespace.lower(), account.lower()), [])
+
+    def named_in(self, project: str, namespace: str, account: str) -> list[WorkloadGrant]:
+        """The grants on things of one project whose member has these names, in whichever pool."""
+        return self._by_home.get((project, namespace, account), [])
 
     def on(self, resource: str) -> list[WorkloadGrant]:
         """The grants on one resource."""

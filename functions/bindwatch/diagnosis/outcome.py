@@ -44,9 +44,13 @@ class Found:
 
 @dataclass(frozen=True, slots=True)
 class Clear:
-    """The cause does not hold, and the input shows it."""
+    """The cause does not hold, and the input shows it.
+
+    `vacuous` where another thing is wrong, so that there is nothing to say of the link this cause is about.
+    """
 
     reason: str
+    vacuous: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -75,9 +75,10 @@ def all_cases(inputs: Inputs, *, cluster: str = "", namespace: str = "") -> Iter
         key = account.cluster, account.namespace, account.name
         if not _in(key, cluster, namespace) or key in done:
             continue
-        if account.google_service_account or inputs.grants.named(account.namespace, account.name):
+        case = Case(inputs, *key, asked=False)
+        if account.google_service_account or _is_named(case):
             done.add(key)
-            yield Case(inputs, *key, asked=False)
+            yield case
     refused = {refusal.caller for refusal in inputs.traces.refusals}
     for runner in _runners(inputs):
         key = runner.cluster, runner.namespace, runner.ksa
@@ -88,6 +89,13 @@ def all_cases(inputs: Inputs, *, cluster: str = "", namespace: str = "") -> Iter
         missing = case.account is None and bool(case.grants)
         if missing or (case.principal.identity in refused) or (case.account is None and key[2] != "default"):
             yield case
+
+
+def _is_named(case: Case) -> bool:
+    """Whether some grant names the workload itself, or was probably meant to."""
+    grants, names = case.inputs.grants, (case.namespace, case.name)
+    own = grants.of(case.identities[:2])
+    return bool(own or grants.misspelt(*names) or grants.named_in(case.pool_project, *names))
 
 
 def _in(key: tuple[str, str, str], cluster: str, namespace: str) -> bool:

@@ -38,6 +38,7 @@ from bindwatch.rules import (
     service_accounts,
     windows,
     windows_of_discovery,
+    workload_identity,
     workspace,
 )
 
@@ -75,5 +76,6 @@ INVENTORY_RULES: Final[tuple[Rule[Inventory], ...]] = (
     *grants_at_rest.RULES,
     *keys_at_rest.RULES,
     *escalation.RULES,
+    *workload_identity.RULES,
 )
 WINDOW_RULES: Final[tuple[Rule[WindowRow], ...]] = (*windows.WINDOW_RULES, *windows_of_discovery.RULES)

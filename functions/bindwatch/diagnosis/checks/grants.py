@@ -50,7 +50,7 @@ def _answer(judgement: Judgement | None, cause: str) -> Outcome:
     if judgement.cause == cause:
         return judgement.found
     if judgement.cause:
-        return Clear(f"what is wrong with the grant is another thing: {judgement.cause}")
+        return Clear(f"what is wrong with the grant is another thing: {judgement.cause}", vacuous=True)
     if judgement.needs:
         return Unknown(judgement.needs)
     return Clear(judgement.reason)

@@ -267,7 +267,7 @@ def _nearest(case: Case) -> str:
 def _accounts_named(case: Case, name: str) -> list[str]:
     from bindwatch.inventory.identities import ServiceAccount
 
-    index: dict[str, list[str]] = case.inputs.__dict__.setdefault("_emails_by_name", {})
+    index: dict[str, list[str]] = case.inputs.of_clusters.setdefault(("emails", ""), {})
     if not index:
         for account in case.inventory.all(ServiceAccount):
             index.setdefault(account.email.partition("@")[0], []).append(account.email)

@@ -181,6 +181,15 @@ def token_services(case: Case) -> Outcome:
     cluster = case.cluster
     if cluster is None:
         return Unknown(case.needs(Part.CLUSTERS)) if not case.is_fleet else None
+    known = case.inputs.of_clusters
+    key = "token-services", cluster.name
+    if key not in known:
+        known[key] = _way_out(case, cluster)
+    outcome: Outcome = known[key]
+    return outcome
+
+
+def _way_out(case: Case, cluster: Cluster) -> Outcome:
     if not cluster.subnetwork and not cluster.network:
         return Unknown(f"the network and subnet of {case.where}")
     missing: list[str] = []
@@ -209,8 +218,8 @@ def _private_access(case: Case, cluster: Cluster) -> Outcome:
         return Clear("Private Google Access is on")
     network = subnet.network or cluster.network
     region = _region(subnet)
-    for router in case.inventory.all(Router):
-        if router.nats and router.network == network and router.region.rpartition("/")[2] in ("", region):
+    for router in case.inputs.networks.get((Router, network), ()):
+        if router.nats and router.region.rpartition("/")[2] in ("", region):
             return Clear(f"Cloud NAT {router.nats[0]} serves the region")
     return found(
         asset(
@@ -233,7 +242,7 @@ def _region(subnet: Subnetwork) -> str:
 def _route(case: Case, cluster: Cluster) -> Outcome:
     network = cluster.network
     project = _network_project(case, cluster)
-    routes = [item for item in case.inventory.all(Route) if item.network == network]
+    routes = case.inputs.networks.get((Route, network), ())
     if not routes:
         # A network always has routes: one for each of its subnets at the least.
         return Unknown(f"routes of project {project}")
@@ -259,7 +268,7 @@ def _firewall(case: Case, cluster: Cluster) -> Outcome:
     rules = sorted(
         (
             item
-            for item in case.inventory.all(Firewall)
+            for item in case.inputs.networks.get((Firewall, cluster.network), ())
             if item.direction.upper() == "EGRESS" and not item.disabled and item.network == cluster.network
             and _applies(item, tags, cluster)
         ),

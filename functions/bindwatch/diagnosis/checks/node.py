@@ -319,7 +319,7 @@ def no_nodes(case: Case) -> Outcome:
 
 def _clients_on(case: Case) -> dict[str, int]:
     """Containers per node of the cluster, counted once for each inventory and cluster."""
-    cache: dict[str, dict[str, int]] = case.inputs.__dict__.setdefault("_containers_on_nodes", {})
+    cache: dict[str, dict[str, int]] = case.inputs.of_clusters.setdefault(("containers", ""), {})
     if case.cluster_name not in cache:
         counts: dict[str, dict[str, int]] = {}
         for pod in case.inventory.all(Pod):
