@@ -181,7 +181,7 @@ def test_a_rule_that_reads_any_method_needs_no_more_than_who_and_where() -> None
     for rule in readers:
         for path in (CASES / rule.id).glob("*.json"):
             document = json.loads(path.read_text())
-            if not isinstance(document, dict):
+            if not isinstance(document, dict) or "inventory" in document:
                 continue
             context = context_of(document.get("context", {}))
             for entry in document.get("entries", [document]):
