@@ -4,23 +4,21 @@ import json
 import sys
 from collections import Counter
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
+from bindwatch.cli.outcome import Outcome
 from bindwatch.cli.terminal import Paint, printable, wrapped
 from bindwatch.model import resource
 from bindwatch.model.finding import AssetRef, Finding, LogRef, Severity
 from bindwatch.model.record import finding_record
 from bindwatch.tally import Standing
 
-if TYPE_CHECKING:
-    from bindwatch.cli.scan import Outcome
-
 FORMATS: Final = ("text", "json", "ndjson")
 _MOST_PROBLEMS: Final = 20
 _MOST_KINDS: Final = 5
 
 
-def write(form: str, standing: Sequence[Standing], outcome: "Outcome", *, color: bool, quiet: bool) -> None:
+def write(form: str, standing: Sequence[Standing], outcome: Outcome, *, color: bool, quiet: bool) -> None:
     """Findings to stdout in the format asked for; the summary to stderr (in JSON it is part of the document)."""
     match form:
         case "json":
@@ -46,7 +44,7 @@ def standing_record(row: Standing) -> dict[str, Any]:
     }
 
 
-def summary_record(outcome: "Outcome") -> dict[str, Any]:
+def summary_record(outcome: Outcome) -> dict[str, Any]:
     """What was read, judged and left out, as plain fields."""
     reading = outcome.reading
     return {
@@ -134,7 +132,7 @@ def _source_words(source: LogRef | AssetRef) -> str:
     return source.url if isinstance(source, LogRef) else source.asset
 
 
-def summary_text(standing: Sequence[Standing], outcome: "Outcome") -> str:
+def summary_text(standing: Sequence[Standing], outcome: Outcome) -> str:
     """The summary for a person: what was found, what was read, and what could not be looked at."""
     reading = outcome.reading
     counts = Counter(row.finding.severity for row in standing)

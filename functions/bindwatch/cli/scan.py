@@ -3,7 +3,7 @@
 import sys
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
@@ -11,10 +11,11 @@ import click
 
 from bindwatch.adapters.file_windows import FileWindows
 from bindwatch.adapters.files import Item, Lines, Problem
-from bindwatch.adapters.inputs import InputReader, Reading
+from bindwatch.adapters.inputs import InputReader
 from bindwatch.cli import output
+from bindwatch.cli.outcome import Outcome
 from bindwatch.cli.progress import Progress
-from bindwatch.engine import Engine, NotChecked, RuleFailure, Verdict
+from bindwatch.engine import Engine, Verdict
 from bindwatch.errors import InputError
 from bindwatch.inventory import Inventory
 from bindwatch.model.finding import Severity
@@ -30,29 +31,8 @@ from bindwatch.pipeline import (
 )
 from bindwatch.rule import Context
 from bindwatch.rules import INVENTORY_RULES, LOG_RULES, WINDOW_RULES
-from bindwatch.tally import Tally
 
 _BATCH: Final = 2_000
-
-
-@dataclass
-class Outcome:
-    """What a scan found, read, and could not do."""
-
-    reading: Reading
-    tally: Tally = field(default_factory=Tally)
-    failures: list[RuleFailure] = field(default_factory=list)
-    not_checked: tuple[NotChecked, ...] = ()
-
-    def add(self, verdict: Verdict) -> None:
-        """Count what a verdict says."""
-        self.tally.add(verdict.findings)
-        self.failures += verdict.failures
-
-    @property
-    def is_complete(self) -> bool:
-        """Whether all of the work was done."""
-        return not self.reading.problems and not self.failures
 
 
 def scan(paths: tuple[str, ...], context: Context, progress: Progress, store: FindingStore | None = None) -> Outcome:

@@ -1,0 +1,27 @@
+"""What a scan comes to: what it found, what it read, and what it could not do."""
+
+from dataclasses import dataclass, field
+
+from bindwatch.adapters.inputs import Reading
+from bindwatch.engine import NotChecked, RuleFailure, Verdict
+from bindwatch.tally import Tally
+
+
+@dataclass
+class Outcome:
+    """What a scan found, read, and could not do."""
+
+    reading: Reading
+    tally: Tally = field(default_factory=Tally)
+    failures: list[RuleFailure] = field(default_factory=list)
+    not_checked: tuple[NotChecked, ...] = ()
+
+    def add(self, verdict: Verdict) -> None:
+        """Count what a verdict says."""
+        self.tally.add(verdict.findings)
+        self.failures += verdict.failures
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether all of the work was done."""
+        return not self.reading.problems and not self.failures
