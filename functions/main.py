@@ -16,6 +16,20 @@ def on_log_entry(request: Any) -> Any:
     return on_log_entry(request, SETTINGS)
 
 
+def audit(request: Any) -> Any:
+    """Judge the inventory of a scope and bring the store up to it (started by the scheduler)."""
+    from bindwatch.serving.endpoints import audit
+
+    return audit(request, SETTINGS)
+
+
+def sweep(request: Any) -> Any:
+    """Run the window rules and announce what is due (started by the scheduler, each minute)."""
+    from bindwatch.serving.endpoints import sweep
+
+    return sweep(request, SETTINGS)
+
+
 def hunt(request: Any) -> Any:
     """Judge rows of logs for a query in BigQuery (a remote function)."""
     from bindwatch.serving.endpoints import hunt

@@ -127,3 +127,21 @@ def test_nothing_of_an_entry_is_logged(tmp_path: Path) -> None:
         function.post(push(json.dumps({"protoPayload": {"request": {"token": secret}}}).encode()))
     for name in ("stdout.log", "stderr.log"):
         assert "very-unusual-name" not in (tmp_path / name).read_text(encoding="utf-8")
+
+
+def test_the_sweep_announces_what_waited(tmp_path: Path) -> None:
+    with served("on_log_entry", tmp_path, BINDWATCH_ALERTS="file:no-such-folder/alerts.ndjson") as function:
+        assert function.post(push(owner_granted())).status == 204
+    assert [line for line in function.log_lines if "stays due" in line["message"]]
+    with served("sweep", tmp_path) as function:
+        summary = function.post({}).json()
+        assert summary["announced"] > 0
+        assert function.post({}).json()["announced"] == 0
+    assert len(lines(tmp_path / "alerts.ndjson")) == summary["announced"]
+
+
+def test_an_audit_without_a_scope_says_what_is_missing(tmp_path: Path) -> None:
+    with served("audit", tmp_path) as function:
+        answer = function.post({})
+        assert answer.status == 500
+        assert "BINDWATCH_SCOPE" in answer.json()["error"]

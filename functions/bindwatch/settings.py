@@ -232,6 +232,11 @@ def _unfit_for_cloud_run(environ: Mapping[str, str], values: Mapping[str, Any]) 
             yield f"{unknown}: no such setting; the README lists them"
 
 
+def is_scope(text: str) -> bool:
+    """Whether a text names what can be audited: `organizations/1`, `folders/2` or `projects/p`."""
+    return _SCOPE.fullmatch(text) is not None
+
+
 def variables() -> tuple[Variable, ...]:
     """Every variable a deployment may set, in the order of the README's table."""
     return tuple(variable for _, variable, _ in _table() if variable.meaning)

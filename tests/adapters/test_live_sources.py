@@ -102,7 +102,7 @@ def test_boundaries_come_with_what_they_are_bound_to(apis: GoogleApis) -> None:
 def test_one_project_by_its_own_apis(apis: GoogleApis) -> None:
     builder = InventoryBuilder()
     project = "example-0001"
-    assert resource_manager.read_ancestors(apis, builder, project) == (
+    assert resource_manager.read_ancestors(apis, builder, f"projects/{project}") == (
         f"projects/{project}",
         "folders/55",
         ORGANIZATION,

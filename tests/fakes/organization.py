@@ -128,27 +128,26 @@ class Organization:
         unknown = self.unknown_types.intersection(request.asset_types)
         if unknown:
             raise Refusal(grpc.StatusCode.INVALID_ARGUMENT, f"unknown asset type {sorted(unknown)[0]}")
+        whole = request.parent == ORGANIZATION
+        projects = self.projects if whole else [request.parent.removeprefix("projects/")]
         assets = [
             asset
-            for asset in self._assets(kind)
-            if (not request.asset_types or asset["asset_type"] in request.asset_types)
-            and (request.parent == ORGANIZATION or request.parent.removeprefix("projects/") == asset["_project"])
+            for asset in self._assets(kind, projects, whole=whole)
+            if not request.asset_types or asset["asset_type"] in request.asset_types
         ]
         at = int(request.page_token or 0)
         size = request.page_size or 100
-        page = [{key: value for key, value in asset.items() if key != "_project"} for asset in assets[at : at + size]]
-        return {"assets": page, "next_page_token": str(at + size) if at + size < len(assets) else ""}
+        return {"assets": assets[at : at + size], "next_page_token": str(at + size) if at + size < len(assets) else ""}
 
-    def _assets(self, kind: str) -> Iterator[dict[str, Any]]:
-        if kind == "RESOURCE":
+    def _assets(self, kind: str, projects: list[str], *, whole: bool) -> Iterator[dict[str, Any]]:
+        if kind == "RESOURCE" and whole:
             yield {
                 "name": f"{MANAGER}/{ORGANIZATION}",
                 "asset_type": "cloudresourcemanager.googleapis.com/Organization",
                 "ancestors": [ORGANIZATION],
                 "resource": {"data": {"name": ORGANIZATION, "displayName": "example.com"}},
-                "_project": "",
             }
-        for project in self.projects:
+        for project in projects:
             number = number_of(project)
             ancestors = [f"projects/{number}", ORGANIZATION]
             email = f"app@{project}.iam.gserviceaccount.com"
@@ -161,14 +160,12 @@ class Organization:
                         "parent": f"{MANAGER}/{ORGANIZATION}",
                         "data": {"projectId": project, "projectNumber": number, "lifecycleState": "ACTIVE"},
                     },
-                    "_project": project,
                 }
                 yield {
                     "name": f"//iam.googleapis.com/projects/{project}/serviceAccounts/1{number}",
                     "asset_type": "iam.googleapis.com/ServiceAccount",
                     "ancestors": ancestors,
                     "resource": {"data": {"email": email, "uniqueId": f"1{number}", "projectId": project}},
-                    "_project": project,
                 }
             if kind == "IAM_POLICY" and project in self.owners:
                 yield {
@@ -179,7 +176,6 @@ class Organization:
                         "bindings": [{"role": "roles/owner", "members": [self.owners[project]]}],
                         "etag": b"1",
                     },
-                    "_project": project,
                 }
 
     def list_policies(self, request: Any) -> dict[str, Any]:

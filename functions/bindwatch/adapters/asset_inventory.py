@@ -61,12 +61,18 @@ _CONTAINERS: Final = frozenset(
 class AssetReader:
     """Reads a scope (`organizations/1`, `folders/2`, `projects/p`) into a builder; what it may not read it notes."""
 
-    def __init__(self, apis: GoogleApis, scope: str, builder: InventoryBuilder) -> None:
+    def __init__(
+        self, apis: GoogleApis, scope: str, builder: InventoryBuilder, refused_types: dict[str, str] | None = None
+    ) -> None:
+        """`refused_types` may be shared by readers of several scopes: what one finds out, the next need not ask."""
         self._apis = apis
+        self._refused_types = {} if refused_types is None else refused_types
         self._scope = scope
         self._builder = builder
         self._name = canonical(scope)
         self._containers: set[str] = {scope}
+        self.was_denied = False
+        """Whether the resources of this scope may not be listed at all; smaller scopes within it perhaps may."""
 
     def read(self) -> bool:
         """Read resources, allow policies and organization policies. True if nothing at all was refused."""
@@ -74,10 +80,17 @@ class AssetReader:
         policies = self._read_policies()
         return self._read_org_policies() and resources and policies
 
+    @property
+    def containers(self) -> tuple[str, ...]:
+        """The projects, folders and organization that were seen, `projects/NUMBER` for a project; sorted."""
+        return tuple(sorted(self._containers))
+
     def _read_resources(self) -> bool:
-        refused: dict[Part, str] = {}
+        refused: dict[Part, str] = {
+            BY_ASSET_TYPE[name].part: reason for name, reason in self._refused_types.items() if name in BY_ASSET_TYPE
+        }
         taken: set[Part] = set()
-        for types in _in_groups(ASSET_TYPES):
+        for types in _in_groups(name for name in ASSET_TYPES if name not in self._refused_types):
             for some, reason in self._read_types(types):
                 for name in some:
                     kind = BY_ASSET_TYPE.get(name)
@@ -103,7 +116,12 @@ class AssetReader:
             for asset in self._apis.items(LIST_RESOURCES, request):
                 self._take(asset)
         except NotReadError as error:
-            if error.refusal is not Refusal.INVALID or len(types) == 1:
+            self.was_denied |= error.refusal is Refusal.DENIED
+            if error.refusal is not Refusal.INVALID:
+                yield types, error.reason
+                return
+            if len(types) == 1:
+                self._refused_types[types[0]] = error.reason
                 yield types, error.reason
                 return
             half = len(types) // 2

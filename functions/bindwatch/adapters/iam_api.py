@@ -61,19 +61,31 @@ CALLS: Final = (
 )
 
 
-def read_deny_policies(apis: GoogleApis, builder: InventoryBuilder, scope: str) -> bool:
-    """Read the deny policies attached to `scope` (`projects/p`): a list of names, then each with its rules."""
-    name = canonical(scope)
+def deny_policies_of(apis: GoogleApis, scope: str) -> list[dict[str, Any]]:
+    """The deny policies attached to `scope` (`projects/p`): a list of names, then each with its rules.
+
+    Raises NotReadError.
+    """
     attachment = quote(f"cloudresourcemanager.googleapis.com/{scope}", safe="")
-    policies: list[dict[str, Any]] = []
+    found = apis.items(LIST_DENY, {"parent": f"policies/{attachment}/denypolicies"})
+    return [apis.get(GET_DENY, {"name": item["name"]}) for item in found]  # the list leaves the rules out
+
+
+def take_deny_policies(builder: InventoryBuilder, scope: str, policies: list[Any]) -> None:
+    """Put the deny policies of a scope, which are all it has, into a builder."""
+    hint = Hint(resource=canonical(scope), part=Part.DENY_POLICIES)
+    read_inventory_document(policies, builder, origin=Origin(str(LIST_DENY)), hint=hint)
+
+
+def read_deny_policies(apis: GoogleApis, builder: InventoryBuilder, scope: str) -> bool:
+    """Read the deny policies attached to a scope into a builder; true if they were given."""
     try:
-        found = apis.items(LIST_DENY, {"parent": f"policies/{attachment}/denypolicies"})
-        policies += [apis.get(GET_DENY, {"name": item["name"]}) for item in found]  # the list leaves the rules out
+        policies = deny_policies_of(apis, scope)
     except NotReadError as refused:
-        builder.could_not_read(Part.DENY_POLICIES, name, refused.reason)
+        builder.could_not_read(Part.DENY_POLICIES, canonical(scope), refused.reason)
         return False
-    hint = Hint(resource=name, part=Part.DENY_POLICIES)
-    return read_inventory_document(policies, builder, origin=Origin(str(LIST_DENY)), hint=hint)
+    take_deny_policies(builder, scope, policies)
+    return True
 
 
 def read_boundaries(apis: GoogleApis, builder: InventoryBuilder, organization: str) -> bool:

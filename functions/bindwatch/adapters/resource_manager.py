@@ -1,5 +1,6 @@
 """Resource Manager, live: projects where Asset Inventory may not be asked, and the policies above a project."""
 
+from collections.abc import Container
 from typing import Any, Final
 
 from bindwatch.adapters.google_apis import Call, GoogleApis, NotReadError
@@ -32,13 +33,15 @@ def find_projects(apis: GoogleApis, parent: str = "") -> list[str]:
     return sorted(item["projectId"] for item in apis.items(SEARCH_PROJECTS, {"query": query, "page_size": 300}))
 
 
-def read_ancestors(apis: GoogleApis, builder: InventoryBuilder, project: str) -> tuple[str, ...]:
-    """Read a project, and the folders and the organization above it; what of them was found, nearest first.
+def read_ancestors(
+    apis: GoogleApis, builder: InventoryBuilder, scope: str, known: Container[str] = ()
+) -> tuple[str, ...]:
+    """Read a project or folder, and the folders above it as far as they are not `known`; the names, nearest first.
 
     A policy above grants below: without it, nothing can be said of who has no access.
     """
     found: list[str] = []
-    name, call = f"projects/{project}", GET_PROJECT
+    name, call = scope, GET_PROJECT if scope.startswith("projects/") else GET_FOLDER
     while True:
         try:
             item: dict[str, Any] = apis.get(call, {"name": name})
@@ -48,8 +51,10 @@ def read_ancestors(apis: GoogleApis, builder: InventoryBuilder, project: str) ->
         read_inventory_document(item, builder, origin=Origin(str(call)), hint=Hint(resource=canonical(name)))
         found.append(name)
         name, call = item.get("parent", ""), GET_FOLDER
+        if not name or name in known:
+            return tuple(found)
         if not name.startswith("folders/"):
-            return (*found, name) if name else tuple(found)
+            return (*found, name)
 
 
 def read_policy(apis: GoogleApis, builder: InventoryBuilder, container: str) -> bool:

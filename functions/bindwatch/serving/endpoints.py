@@ -11,14 +11,15 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, TypeVar
 
 from bindwatch import __version__
-from bindwatch.errors import BackendError, BindwatchError, InputError
+from bindwatch.errors import BackendError, BindwatchError, ConfigError, InputError
 from bindwatch.serving.log_lines import Log
-from bindwatch.settings import Settings
+from bindwatch.settings import Settings, is_scope
 
 if TYPE_CHECKING:
     from bindwatch.engine import Verdict
     from bindwatch.model.log_entry import LogEntry
     from bindwatch.serving.ingest import Ingest
+    from bindwatch.serving.runs import Parts
 
 Answer: TypeAlias = tuple[str, int, dict[str, str]]
 T = TypeVar("T")
@@ -72,6 +73,67 @@ def on_log_entry(request: Request, settings: Settings) -> Answer:
         return _json({"entries": taken.entries, "findings": taken.findings, "dead_letters": taken.dead_letters})
 
     return _guarded(answer, log)
+
+
+def audit(request: Request, settings: Settings) -> Answer:
+    """Audit the scope of the settings, or one within it that the request names: `{"scope": "folders/2"}`.
+
+    200: the audit is finished. 503: shards are left; call again, and the same audit goes on.
+    """
+    log = Log(settings.project, settings.log_severity).of_request(request.headers)
+
+    def answer() -> Answer:
+        from bindwatch.serving.runs import run_audit
+
+        result = run_audit(settings, _scope_of(request, settings), log, parts=_ONCE.get(_make_parts, settings))
+        summary = {
+            "run_id": result.run_id,
+            "scope": result.scope,
+            "baseline": result.baseline,
+            "left": result.left,
+            **result.changes,
+            "not_read": result.not_read,
+            "failures": result.failures,
+        }
+        log.info("audited", **{key: value for key, value in summary.items() if key != "not_read"})
+        return _json(summary, 200 if result.is_finished else 503)
+
+    return _guarded(answer, log)
+
+
+def sweep(request: Request, settings: Settings) -> Answer:
+    """Run the window rules, and announce what is due."""
+    log = Log(settings.project, settings.log_severity).of_request(request.headers)
+
+    def answer() -> Answer:
+        from bindwatch.serving.runs import run_sweep
+
+        summary = run_sweep(settings, _ONCE.get(_make_parts, settings), log)
+        log.info("swept", **summary)
+        return _json(summary)
+
+    return _guarded(answer, log)
+
+
+def _make_parts(settings: Settings) -> "Parts":
+    from bindwatch.serving.runs import Parts
+
+    return Parts.of(settings)
+
+
+def _scope_of(request: Request, settings: Settings) -> str:
+    body = request.get_data().strip()
+    asked = ""
+    if body:
+        try:
+            value = json.loads(body)
+        except ValueError as error:
+            raise InputError("", f"not JSON: {error}") from error
+        asked = value.get("scope", "") if isinstance(value, dict) else ""
+    scope = asked or settings.scope
+    if not isinstance(scope, str) or not is_scope(scope):
+        raise ConfigError(["BINDWATCH_SCOPE: set it, or post a scope: organizations/1, folders/2 or projects/p"])
+    return scope
 
 
 def hunt(request: Request, settings: Settings) -> Answer:

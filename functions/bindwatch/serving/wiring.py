@@ -1,17 +1,22 @@
 """From settings to the parts that run: the only place of the functions that makes clients."""
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import assert_never
 
+from bindwatch.adapters.sql_store import SqlStore
 from bindwatch.engine import Engine
 from bindwatch.errors import ConfigError
-from bindwatch.pipeline import AlertPublisher, DeadLetters, FindingStore
+from bindwatch.inventory import Inventory
+from bindwatch.inventory.identities import Role
+from bindwatch.knowledge.roles import RoleCatalogue
+from bindwatch.pipeline import AlertPublisher, DeadLetters
 from bindwatch.rule import Context
 from bindwatch.rules import INVENTORY_RULES, LOG_RULES
 from bindwatch.settings import Dataset, File, Settings, Topic
 
 
-def open_store(settings: Settings) -> FindingStore:
+def open_store(settings: Settings) -> SqlStore:
     """The store that the settings name. Its client is imported here, where it is used."""
     match settings.store:
         case File(path):
@@ -57,7 +62,7 @@ def open_dead_letters(settings: Settings) -> DeadLetters:
 
 
 def make_context(settings: Settings) -> Context:
-    """What the rules may know: who is ours, who changes IAM as a job, and what time it is."""
+    """What the rules may know without a store: who is ours, who changes IAM as a job, and what time it is."""
     return Context(
         as_of=datetime.now(UTC),
         trusted_domains=settings.trusted_domains,
@@ -67,14 +72,32 @@ def make_context(settings: Settings) -> Context:
     )
 
 
-def make_engine(settings: Settings) -> Engine:
-    """An engine of the rules that are enabled. Raises ConfigError where a rule to be disabled does not exist."""
+def make_engine(
+    settings: Settings, *, catalogue: RoleCatalogue | None = None, inventory: Inventory | None = None
+) -> Engine:
+    """An engine of the rules that are enabled. Raises ConfigError where a rule to be disabled does not exist.
+
+    Of an `inventory` its custom roles are known with what they grant.
+    """
+    context = make_context(settings)
+    catalogue = catalogue or context.catalogue
+    if inventory is not None:
+        catalogue = catalogue.with_custom_roles(_custom_roles(inventory))
+    context = replace(context, catalogue=catalogue, inventory=inventory)
     disabled = set(settings.disabled_rules)
     unknown = disabled - {rule.id for rule in LOG_RULES} - {rule.id for rule in INVENTORY_RULES}
     if unknown:
         raise ConfigError([f"BINDWATCH_DISABLED_RULES: no rule {rule!r}" for rule in sorted(unknown)])
     return Engine(
-        make_context(settings),
+        context,
         [rule for rule in LOG_RULES if rule.id not in disabled],
         [rule for rule in INVENTORY_RULES if rule.id not in disabled],
     )
+
+
+def _custom_roles(inventory: Inventory) -> dict[str, tuple[str, ...]]:
+    return {
+        role.role: () if role.deleted or role.is_disabled else role.permissions
+        for role in inventory.all(Role)
+        if role.is_custom and role.lists_permissions
+    }

@@ -1,0 +1,60 @@
+"""What the scheduler starts: the audit of a scope, and the sweep of each minute."""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Self
+
+from bindwatch.adapters.google_apis import GoogleApis
+from bindwatch.adapters.sql_store import SqlStore
+from bindwatch.pipeline import AlertPublisher, announce_all, roll_up_habits, sweep_windows
+from bindwatch.rules import WINDOW_RULES
+from bindwatch.serving.audit import Auditor, AuditResult
+from bindwatch.serving.log_lines import Log
+from bindwatch.serving.wiring import make_context, make_engine, open_alerts, open_store
+from bindwatch.settings import Settings
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What an instance makes once and uses for every call."""
+
+    store: SqlStore
+    alerts: AlertPublisher
+
+    @classmethod
+    def of(cls, settings: Settings) -> Self:
+        """The parts that the settings name."""
+        return cls(open_store(settings), open_alerts(settings))
+
+
+def run_audit(settings: Settings, scope: str, log: Log, *, parts: Parts, apis: GoogleApis | None = None) -> AuditResult:
+    """Audit a scope, and announce what is due when it is finished."""
+    auditor = Auditor(
+        apis or GoogleApis(),
+        parts.store,
+        lambda catalogue, inventory: make_engine(settings, catalogue=catalogue, inventory=inventory),
+    )
+    result = auditor.audit(scope, log, seconds=60.0 * settings.audit_minutes)
+    if result.is_finished:
+        announce_all(parts.store, parts.alerts, datetime.now(UTC))
+    return result
+
+
+def run_sweep(settings: Settings, parts: Parts, log: Log, *, now: datetime | None = None) -> dict[str, int]:
+    """Run the window rules over the last two hours, roll up the habits once an hour, and announce what is due."""
+    now = now or datetime.now(UTC)
+    rules = [rule for rule in WINDOW_RULES if rule.id not in settings.disabled_rules]
+    verdict = sweep_windows(parts.store, rules, make_context(settings), now)
+    for failure in verdict.failures:
+        log.error("a rule failed", rule_id=failure.rule_id, problem=failure.error[:500])
+    if now.minute == 0:
+        roll_up_habits(parts.store, now)
+    told = announce_all(parts.store, parts.alerts, now)
+    for message, error in told.refused:
+        log.warning("an alert was not taken; it stays due", alert_id=message.alert_id, error=error)
+    return {
+        "findings": len(verdict.findings),
+        "failures": len(verdict.failures),
+        "announced": len(told.sent),
+        "refused": len(told.refused),
+    }

@@ -1,0 +1,10 @@
+-- What is the last known content of everything of this kind?
+-- @kind string: policy, provider, deny-policies or roles.
+select
+    resource,
+    content,
+    seen_at
+from `${dataset}.snapshots`
+where kind = @kind
+qualify row_number() over (partition by resource order by seen_at desc) = 1
+order by seen_at, resource

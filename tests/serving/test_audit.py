@@ -1,0 +1,205 @@
+"""The audit of a fictional organization: what it finds, resolves, leaves alone for want of sight, and takes up."""
+
+from __future__ import annotations
+
+import io
+import json
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from urllib.parse import quote
+
+import pytest
+
+from bindwatch.adapters.duckdb import DuckDBStore
+from bindwatch.adapters.google_apis import GoogleApis
+from bindwatch.engine import Engine
+from bindwatch.inventory import Inventory
+from bindwatch.knowledge.roles import RoleCatalogue
+from bindwatch.model.resource import project_name
+from bindwatch.rule import Context
+from bindwatch.rules import INVENTORY_RULES
+from bindwatch.serving.audit import Auditor, AuditResult
+from bindwatch.serving.log_lines import Log
+from fakes.organization import ORGANIZATION, Organization
+
+EVE = "user:eve@gmail.com"
+
+
+class World:
+    """An organization, a store and a clock that only moves when told to."""
+
+    def __init__(self, organization: Organization, target: str) -> None:
+        self.organization = organization
+        self.store = DuckDBStore()
+        self.apis = GoogleApis(target=target, share=None, first_pause=0.001)
+        self.now = datetime(2026, 11, 2, 6, 0, tzinfo=UTC)
+        self.spent = 0.0
+        self.tick = 0.0
+
+    def audit(self, scope: str = ORGANIZATION, seconds: float = 1e9) -> AuditResult:
+        def make_engine(catalogue: RoleCatalogue | None, inventory: Inventory) -> Engine:
+            context = Context(as_of=self.now, trusted_domains=frozenset({"example.com"}), inventory=inventory)
+            return Engine(context, (), INVENTORY_RULES)
+
+        auditor = Auditor(self.apis, self.store, make_engine, clock=lambda: self.now, monotonic=self._monotonic)
+        return auditor.audit(scope, Log(stream=io.StringIO()), seconds=seconds)
+
+    def _monotonic(self) -> float:
+        self.spent += self.tick
+        return self.spent
+
+    def ask(self, sql: str) -> list[tuple[Any, ...]]:
+        return list(self.store._connection.execute(sql).fetchall())
+
+    def findings(self, state: str = "OPEN") -> set[tuple[str, str]]:
+        """(rule, project) of the findings that say something of Eve."""
+        rows = self.ask(f"select rule_id, project from findings where state = '{state}' and subject like '%eve@%'")
+        return set(rows)
+
+
+@pytest.fixture
+def world(request: pytest.FixtureRequest) -> Any:
+    organization = Organization(**getattr(request, "param", {"projects": 12}))
+    organization.unknown_types.clear()
+    organization.owners = dict.fromkeys(organization.projects[:6], EVE)
+    with organization.served() as target:
+        yield World(organization, target)
+
+
+def projects_of(findings: set[tuple[str, str]]) -> set[str]:
+    return {project for _, project in findings}
+
+
+def test_the_first_audit_finds_what_stands_and_is_the_baseline(world: World) -> None:
+    result = world.audit()
+    assert result.is_finished
+    assert result.baseline
+    assert not result.failures
+    assert projects_of(world.findings()) == set(world.organization.projects[:6])
+    assert world.ask("select count(*) from alerts_due where kind = 'baseline'") == [(1,)]
+    assert not world.audit().baseline
+
+
+def test_what_is_gone_is_resolved_and_what_comes_back_reopens(world: World) -> None:
+    world.audit()
+    gone = world.organization.projects[0]
+    del world.organization.owners[gone]
+    world.now += timedelta(days=1)
+    world.audit()
+    assert projects_of(world.findings("RESOLVED")) == {gone}
+    world.organization.owners[gone] = EVE
+    world.now += timedelta(days=1)
+    assert world.audit().changes["reopened"]
+    assert gone in projects_of(world.findings())
+
+
+def test_an_audit_again_changes_nothing(world: World) -> None:
+    world.audit()
+    before = world.ask("select count(*) from finding_events")
+    world.now += timedelta(hours=1)
+    result = world.audit()
+    assert world.ask("select count(*) from finding_events") == before
+    assert result.changes["opened"] == result.changes["resolved"] == 0
+
+
+def deny_listing(organization: Organization, project: str) -> None:
+    organization.denied.add(("list_assets", f"projects/{project}"))
+
+
+def deny_whole(organization: Organization) -> None:
+    organization.denied.add(("list_assets", ORGANIZATION))
+
+
+@pytest.mark.parametrize(
+    "world",
+    [
+        pytest.param({"projects": 40, "hasty": 9}, id="forty"),
+        pytest.param({"projects": 2000, "hasty": 9}, id="two-thousand", marks=pytest.mark.slow),
+    ],
+    indirect=True,
+)
+def test_where_the_scope_may_not_be_listed_its_projects_are(world: World) -> None:
+    deny_whole(world.organization)
+    assert world.audit().is_finished
+    assert projects_of(world.findings()) == set(world.organization.projects[:6])
+    closed = world.organization.projects[:2]
+    for project in closed:
+        deny_listing(world.organization, project)
+        del world.organization.owners[project]
+    del world.organization.owners[world.organization.projects[2]]
+    world.now += timedelta(days=1)
+    result = world.audit()
+    assert result.is_finished
+    # The two could not be looked at: they are named, and nothing of theirs is resolved.
+    assert projects_of(world.findings("RESOLVED")) == {world.organization.projects[2]}
+    assert set(closed) <= projects_of(world.findings())
+    named = {
+        row[0]
+        for row in world.ask(f"select distinct place from runs where run_id = '{result.run_id}' and part = 'policies'")
+    }
+    assert {project_name(project) for project in closed} <= named
+    assert not any(project_name(project) in named for project in world.organization.projects[2:])
+
+
+def test_what_the_time_does_not_suffice_for_the_next_call_does(world: World) -> None:
+    deny_whole(world.organization)
+    world.tick = 1.0
+    first = world.audit(seconds=5)
+    assert not first.is_finished
+    done = 12 - first.left
+    assert 0 < done < 12
+    calls = 1
+    result = first
+    while not result.is_finished:
+        result = world.audit(seconds=5)
+        calls += 1
+        assert result.run_id == first.run_id
+        assert result.baseline
+    assert calls > 2
+    assert projects_of(world.findings()) == set(world.organization.projects[:6])
+    assert world.ask("select count(*) from runs where entry = 'finished'") == [(1,)]
+    assert world.ask("select count(distinct shard) from runs where entry = 'shard'") == [(12,)]
+
+
+def test_deny_policies_are_read_oldest_first_and_remembered(world: World) -> None:
+    world.tick = 1.0
+    first = world.audit(seconds=6)
+    assert first.is_finished
+    unread = [reason for reason in first.not_read if "not read yet" in reason]
+    assert unread
+    known = dict(world.ask("select resource, count(*) from snapshots where kind = 'deny-policies' group by resource"))
+    assert len(known) + len(unread) == 13  # the organization and its projects
+    world.now += timedelta(hours=1)
+    second = world.audit(seconds=6)
+    assert len([reason for reason in second.not_read if "not read yet" in reason]) < len(unread)
+
+
+def test_two_denied_projects_are_named_in_the_coverage(world: World) -> None:
+    numbers = [str(100_000 + index) for index in (3, 7)]
+    for number in numbers:
+        attachment = quote(f"cloudresourcemanager.googleapis.com/projects/{number}", safe="")
+        world.organization.denied.add(("list_policies", f"policies/{attachment}/denypolicies".replace("%2F", "/")))
+    result = world.audit()
+    assert result.is_finished
+    refused = [reason for reason in result.not_read if "deny policies" in reason]
+    assert sorted(reason.split("projects/")[1].split(":")[0] for reason in refused) == ["example-0003", "example-0007"]
+    assert all("iam.denypolicies.list" in reason for reason in refused)
+
+
+def test_the_roles_are_kept_for_a_week(world: World) -> None:
+    world.audit()
+    assert world.organization.calls["list_roles"] == 1
+    world.now += timedelta(days=1)
+    world.audit()
+    assert world.organization.calls["list_roles"] == 1
+    world.now += timedelta(days=7)
+    world.audit()
+    assert world.organization.calls["list_roles"] == 2
+
+
+def test_one_project_is_judged_with_what_stands_above_it(world: World) -> None:
+    result = world.audit("projects/example-0001")
+    assert result.is_finished
+    assert projects_of(world.findings()) == {"example-0001"}
+    assert world.organization.calls["get_iam_policy"] >= 2
+    json.dumps(result.not_read)
