@@ -28,7 +28,8 @@ with calls_made as (
         and not failed
         and regexp_contains(caller_ip, r'^[0-9]+\.[0-9]+\.[0-9]+\.[0-9]+$')
         and not regexp_contains(
-            caller_ip, r'^(10|127|169\.254|192\.168|172\.(1[6-9]|2[0-9]|3[01])|100\.(6[4-9]|[7-9][0-9]|1[01][0-9]|12[0-7]))\.'
+            caller_ip,
+            r'^(10|127|169\.254|192\.168|172\.(1[6-9]|2[0-9]|3[01])|100\.(6[4-9]|[7-9][0-9]|1[01][0-9]|12[0-7]))\.'
         )
     qualify row_number() over (partition by event_key order by received_at) = 1
 ),
@@ -117,7 +118,9 @@ inner join placed
         and numbered.shift = placed.shift
         and numbered.hour = placed.hour
 where numbered.nth = 3
-qualify row_number() over (
-    partition by placed.caller, div(unix_seconds(placed.occurred_at), 3600) order by totals.calls desc, placed.occurred_at
-) = 1
+qualify
+    row_number() over (
+        partition by placed.caller, div(unix_seconds(placed.occurred_at), 3600)
+        order by totals.calls desc, placed.occurred_at
+    ) = 1
 order by placed.occurred_at, placed.caller

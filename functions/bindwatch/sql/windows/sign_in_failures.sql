@@ -113,7 +113,9 @@ inner join placed
         and numbered.shift = placed.shift
         and numbered.hour = placed.hour
 where numbered.nth = 5
-qualify row_number() over (
-    partition by placed.caller, div(unix_seconds(placed.occurred_at), 3600) order by totals.calls desc, placed.occurred_at
-) = 1
+qualify
+    row_number() over (
+        partition by placed.caller, div(unix_seconds(placed.occurred_at), 3600)
+        order by totals.calls desc, placed.occurred_at
+    ) = 1
 order by placed.occurred_at, placed.caller

@@ -24,10 +24,8 @@ with acts as (
         and not failed
         and (
             ends_with(method, 'CreateTagBinding')
-            or regexp_contains(
-                lower(method),
-                r'(setiampolicy|setiampermissions|createserviceaccountkey|createrole|updaterole|generateaccesstoken|deletepolicy)$'
-            )
+            or regexp_contains(lower(method), r'(setiampolicy|setiampermissions|createserviceaccountkey)$')
+            or regexp_contains(lower(method), r'(createrole|updaterole|generateaccesstoken|deletepolicy)$')
         )
     qualify row_number() over (partition by event_key order by received_at) = 1
 ),
@@ -65,7 +63,8 @@ select
     acts.timestamp
 from acts
 inner join pairs on acts.event_key = pairs.event_key
-qualify row_number() over (
-    partition by acts.caller, div(unix_seconds(acts.occurred_at), 3600) order by acts.occurred_at, acts.event_key
-) = 1
+qualify
+    row_number() over (
+        partition by acts.caller, div(unix_seconds(acts.occurred_at), 3600) order by acts.occurred_at, acts.event_key
+    ) = 1
 order by acts.occurred_at, acts.caller

@@ -25,10 +25,8 @@ WITH acts AS (
     AND NOT failed
     AND (
       ENDS_WITH(method, 'CreateTagBinding')
-      OR REGEXP_MATCHES(
-        LOWER(method),
-        '(setiampolicy|setiampermissions|createserviceaccountkey|createrole|updaterole|generateaccesstoken|deletepolicy)$'
-      )
+      OR REGEXP_MATCHES(LOWER(method), '(setiampolicy|setiampermissions|createserviceaccountkey)$')
+      OR REGEXP_MATCHES(LOWER(method), '(createrole|updaterole|generateaccesstoken|deletepolicy)$')
     )
   QUALIFY
     ROW_NUMBER() OVER (PARTITION BY event_key ORDER BY received_at NULLS FIRST) = 1
