@@ -25,14 +25,14 @@ def written(moment: datetime) -> str:
     return moment.isoformat().replace("+00:00", "Z")
 
 
-def an_entry(minutes: float, insert_id: str = "", **payload: object) -> LogEntry:
+def an_entry(minutes: float, insert_id: str = "", kind: str = "project", **payload: object) -> LogEntry:
     """A policy change by Ada."""
     return from_dict(
         {
             "logName": "projects/shop/logs/cloudaudit.googleapis.com%2Factivity",
             "insertId": insert_id or f"entry-{minutes}",
             "timestamp": written(at(minutes)),
-            "resource": {"type": "project", "labels": {"project_id": "shop"}},
+            "resource": {"type": kind, "labels": {"project_id": "shop"}},
             "protoPayload": {
                 "serviceName": "cloudresourcemanager.googleapis.com",
                 "methodName": "SetIamPolicy",

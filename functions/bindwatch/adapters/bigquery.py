@@ -70,8 +70,8 @@ class BigQueryStore(SqlStore):
         """The answer to one file; see `SqlStore.ask`."""
         return self._run(sql_text(name), parameters, doing=f"ask {name}")
 
-    def roll_up_habits(self, since: datetime, until: datetime, *, now: datetime) -> None:
-        """See `FindingStore.roll_up_habits`; the former roll-up stays, and the view reads the latest."""
+    def _roll_up(self, since: datetime, until: datetime, now: datetime) -> None:
+        """Roll up whole days; the former roll-up stays, and the view reads the latest."""
         columns = ", ".join(column.name for column in table_schema(Table.HABITS).columns)
         # names of our own schema files
         statement = f"insert into `${{dataset}}.habits` ({columns})\n{sql_text('rollups/habits')}"

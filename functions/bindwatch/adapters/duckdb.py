@@ -84,8 +84,8 @@ class DuckDBStore(SqlStore):
             columns = [column[0] for column in cursor.description]
             return [dict(zip(columns, map(_aware, row), strict=True)) for row in cursor.fetchall()]
 
-    def roll_up_habits(self, since: datetime, until: datetime, *, now: datetime) -> None:
-        """See `FindingStore.roll_up_habits`; here the former roll-up of these days makes place for the new one."""
+    def _roll_up(self, since: datetime, until: datetime, now: datetime) -> None:
+        """Roll up whole days; the former roll-up of these days makes place for the new one."""
         given = {"since": _native(since), "until": _native(until), "now": _native(now)}
         columns = ", ".join(column.name for column in table_schema(Table.HABITS).columns)
         with self._lock, self._translated("roll up habits"):

@@ -2,7 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from typing import Any, Final
 
 from bindwatch.adapters.questions import Value, questions
@@ -55,14 +55,31 @@ class SqlStore(ABC):
         """See `FindingStore.alerts_due`."""
         return [_due_alert(row) for row in self.ask("store/announce", {"now": now})[:at_most]]
 
+    def known_policies(self, projects: Sequence[str] | None) -> Mapping[str, tuple[str, str]]:
+        """See `FindingStore.known_policies`."""
+        answer = self.ask("store/known_policies", {"projects": tuple(projects or ()), "everywhere": projects is None})
+        return {row["resource"]: (row["snapshot_key"], row["project"] or "") for row in answer}
+
+    def policy_before(self, resource: str, before: datetime) -> Sequence[tuple[str, str, str]] | None:
+        """See `FindingStore.policy_before`."""
+        answer = self.ask("store/policy_before", {"resource": resource, "before": before})
+        if not answer:
+            return None
+        return [(row["role"], row["member"], row["condition"] or "") for row in answer if row["member"]]
+
     def window_rows(self, rule_id: str, *, since: datetime, until: datetime) -> Sequence[WindowRow]:
         """See `FindingStore.window_rows`."""
         answer = self.ask(f"windows/{rule_id.replace('-', '_')}", {"since": since, "until": until})
         return [_window_row(row) for row in answer]
 
-    @abstractmethod
     def roll_up_habits(self, since: datetime, until: datetime, *, now: datetime) -> None:
         """See `FindingStore.roll_up_habits`."""
+        last = until.astimezone(UTC) - timedelta(microseconds=1)
+        self._roll_up(_midnight(since), _midnight(last) + timedelta(days=1), now)
+
+    @abstractmethod
+    def _roll_up(self, since: datetime, until: datetime, now: datetime) -> None:
+        """Roll up whole days."""
 
     def find(self, *, now: datetime, **filters: str) -> list[Answer]:
         """The findings that match; the filters are the parameters of `store/find`, as text."""
@@ -124,6 +141,10 @@ def _plain(value: Any) -> Json:
             return value
         case _:
             return str(value)
+
+
+def _midnight(moment: datetime) -> datetime:
+    return moment.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
 
 
 def _window_row(row: Answer) -> WindowRow:

@@ -1,5 +1,6 @@
 """From verdicts to the store, and from the store to subscribers. Pure of clouds; time is passed in."""
 
+from bindwatch.pipeline.alert import Form
 from bindwatch.pipeline.announce import Announcement, announce_all, announce_due
 from bindwatch.pipeline.deliver import Delivery, deliver
 from bindwatch.pipeline.ports import (
@@ -23,6 +24,7 @@ from bindwatch.pipeline.reconcile import (
     finish_audit,
     reconcile,
 )
+from bindwatch.pipeline.snapshots import with_previous_policy
 from bindwatch.pipeline.triage import Mute, close, mute, unmute
 from bindwatch.pipeline.windows import record, roll_up_habits, sweep_windows
 
@@ -35,6 +37,7 @@ __all__ = [
     "Delivery",
     "DueAlert",
     "FindingStore",
+    "Form",
     "Json",
     "Mute",
     "Published",
@@ -56,4 +59,5 @@ __all__ = [
     "roll_up_habits",
     "sweep_windows",
     "unmute",
+    "with_previous_policy",
 ]

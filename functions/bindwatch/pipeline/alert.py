@@ -1,23 +1,36 @@
 """The alert message: JSON with a published schema (`data/alert.schema.json`), attributes and an ordering key."""
 
 import json
+from collections.abc import Mapping
 from datetime import UTC, datetime
+from enum import StrEnum
 from typing import Final
 
 from bindwatch.model.finding import Severity
+from bindwatch.pipeline.ocsf import detection_finding
 from bindwatch.pipeline.ports import AlertMessage, DueAlert, Json
 
 SCHEMA_VERSION: Final = "1.0"
 _LONGEST_ATTRIBUTE: Final = 1024  # bytes, a limit of Pub/Sub
 
 
-def alert_message(alert: DueAlert, *, announced_at: datetime) -> AlertMessage:
-    """The message that tells subscribers of one state change."""
-    body = alert_body(alert, announced_at=announced_at)
+class Form(StrEnum):
+    """What the body of an alert is: ours, by our schema, or an OCSF Detection Finding."""
+
+    BINDWATCH = "bindwatch"
+    OCSF = "ocsf"
+
+
+def alert_message(alert: DueAlert, *, announced_at: datetime, form: Form = Form.BINDWATCH) -> AlertMessage:
+    """The message that tells subscribers of one state change. A baseline is no finding: it always has our own form."""
+    body: Mapping[str, Json] = alert_body(alert, announced_at=announced_at)
+    if form is Form.OCSF and alert.kind == "finding":
+        body = detection_finding(alert.finding, at=announced_at, reason=alert.reason)
     finding = alert.finding
     attributes = {
         "schema_version": SCHEMA_VERSION,
         "kind": alert.kind,
+        "format": form.value if alert.kind == "finding" else Form.BINDWATCH.value,
         "rule_id": _word(finding, "rule_id"),
         "severity": Severity(alert.severity_level).name,
         "category": _word(finding, "category"),

@@ -1,11 +1,10 @@
 """Announcing: the store is the outbox, and nothing else publishes."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
-from bindwatch.pipeline.alert import alert_message
+from bindwatch.pipeline.alert import Form, alert_message
 from bindwatch.pipeline.ports import AlertMessage, AlertPublisher, DueAlert, FindingStore, Row, Table
 from bindwatch.pipeline.rows import timestamp
 
@@ -21,7 +20,9 @@ class Announcement:
     refused: tuple[tuple[AlertMessage, str], ...] = ()
 
 
-def announce_due(store: FindingStore, publisher: AlertPublisher, now: datetime, *, at_most: int = 500) -> Announcement:
+def announce_due(
+    store: FindingStore, publisher: AlertPublisher, now: datetime, *, at_most: int = 500, form: Form = Form.BINDWATCH
+) -> Announcement:
     """Publish what is due, then mark it as told.
 
     At least once: what fails after the publishing is published again with the same `alert_id`. Whether something is
@@ -31,7 +32,7 @@ def announce_due(store: FindingStore, publisher: AlertPublisher, now: datetime, 
     due = store.alerts_due(now, at_most=at_most)
     if not due:
         return Announcement()
-    messages = [alert_message(alert, announced_at=now) for alert in due]
+    messages = [alert_message(alert, announced_at=now, form=form) for alert in due]
     # Written before publishing: should the marking below fail, an ending is still told to whom the opening was.
     store.append({Table.ALERT_EVENTS: [_told(alert, _SENDING, now) for alert in due]})
     outcomes = publisher.publish(messages)
@@ -64,14 +65,13 @@ def _told(alert: DueAlert, phase: str, now: datetime, message_id: str = "") -> R
     }
 
 
-def announce_all(store: FindingStore, publisher: AlertPublisher, now: datetime, *, at_most: int = 500) -> Announcement:
+def announce_all(
+    store: FindingStore, publisher: AlertPublisher, now: datetime, *, at_most: int = 500, form: Form = Form.BINDWATCH
+) -> Announcement:
     """Announce page by page until nothing is due, or the publisher refuses something."""
     sent: list[AlertMessage] = []
-    while (page := announce_due(store, publisher, now, at_most=at_most)).sent:
+    while (page := announce_due(store, publisher, now, at_most=at_most, form=form)).sent:
         sent += page.sent
         if page.refused:
             break
     return Announcement(tuple(sent), page.refused)
-
-
-__all__: Sequence[str] = ("Announcement", "announce_all", "announce_due")

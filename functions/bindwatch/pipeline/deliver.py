@@ -8,6 +8,7 @@ from bindwatch.engine import Verdict
 from bindwatch.model.log_entry import LogEntry
 from bindwatch.pipeline.ports import FindingStore, Row, Table
 from bindwatch.pipeline.rows import Recording, activity_row, failure_row, finding_event
+from bindwatch.pipeline.snapshots import snapshot_of_entry
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +30,7 @@ def deliver(deliveries: Iterable[Delivery], store: FindingStore, *, run_id: str 
     activity: list[Row] = []
     events: list[Row] = []
     failures: list[Row] = []
+    snapshots: list[Row] = []
     for delivery in deliveries:
         verdict, received_at = delivery.verdict, delivery.received_at
         activity.append(activity_row(delivery.entry, received_at=received_at, findings=len(verdict.findings)))
@@ -36,11 +38,15 @@ def deliver(deliveries: Iterable[Delivery], store: FindingStore, *, run_id: str 
             recording = Recording(recorded_at=received_at, run_id=run_id)
             events += [finding_event(finding, recording) for finding in verdict.findings]
             failures += [failure_row(failure, recorded_at=received_at) for failure in verdict.failures]
+        if (policy := snapshot_of_entry(delivery.entry)) is not None:
+            snapshots.append(policy)
     rows: dict[Table, Sequence[Row]] = {}
     if events:
         rows[Table.FINDING_EVENTS] = events
     if failures:
         rows[Table.RUNS] = failures
+    if snapshots:
+        rows[Table.SNAPSHOTS] = snapshots
     if activity:
         rows[Table.ACTIVITY] = activity
     if rows:

@@ -99,11 +99,17 @@ class FindingStore(Protocol):
     def alerts_due(self, now: datetime, *, at_most: int) -> Sequence[DueAlert]:
         """What is to be announced now, longest due first."""
 
+    def known_policies(self, projects: Sequence[str] | None) -> Mapping[str, tuple[str, str]]:
+        """The key and the project of the last known policy of each resource in these projects (None: in all)."""
+
+    def policy_before(self, resource: str, before: datetime) -> Sequence[tuple[str, str, str]] | None:
+        """The grants (role, member, condition) of a policy as last known before then; None where none was known."""
+
     def window_rows(self, rule_id: str, *, since: datetime, until: datetime) -> Sequence[WindowRow]:
         """What the SQL of a window rule finds in that time. `since` is a full hour."""
 
     def roll_up_habits(self, since: datetime, until: datetime, *, now: datetime) -> None:
-        """Make the daily roll-up of these days (midnight to midnight, UTC) anew."""
+        """Make the daily roll-up of the days (UTC) that this time touches anew."""
 
 
 class AlertPublisher(Protocol):

@@ -17,6 +17,7 @@ from bindwatch.model.finding import Category, Finding, State
 from bindwatch.model.resource import project_name
 from bindwatch.pipeline.ports import FindingStore, Row, StandingFinding, Table
 from bindwatch.pipeline.rows import Recording, RunRow, digest, ending_event, failure_row, finding_event, timestamp
+from bindwatch.pipeline.snapshots import snapshots_of_inventory
 from bindwatch.rule import Rule
 
 SETTLING: Final = timedelta(minutes=10)
@@ -130,7 +131,9 @@ def reconcile(
         for coverage in item.missing
     ]
     notes += [failure_row(failure, recorded_at=now, run=rows) for failure in verdict.failures]
-    store.append({Table.FINDING_EVENTS: change.events, Table.RUNS: notes})
+    known = store.known_policies(projects)
+    policies = list(snapshots_of_inventory(inventory, known, run.as_of, projects=projects))
+    store.append({Table.FINDING_EVENTS: change.events, Table.RUNS: notes, Table.SNAPSHOTS: policies})
     return change.summary()
 
 

@@ -12,7 +12,15 @@ from bindwatch.adapters.push import Message, Poison
 from bindwatch.engine import Engine
 from bindwatch.errors import BackendError, InputError
 from bindwatch.model.log_entry import LogEntry, decode
-from bindwatch.pipeline import AlertPublisher, DeadLetters, Delivery, FindingStore, announce_all, deliver
+from bindwatch.pipeline import (
+    AlertPublisher,
+    DeadLetters,
+    Delivery,
+    FindingStore,
+    announce_all,
+    deliver,
+    with_previous_policy,
+)
 from bindwatch.serving.counters import Counters
 from bindwatch.serving.log_lines import Log
 
@@ -76,11 +84,13 @@ class Ingest:
 
     def _judge(self, message: Message, received_at: datetime, log: Log) -> Delivery | Poison:
         try:
-            entry = _told_apart(decode(message.data), message.data)
+            entry = with_previous_policy(_told_apart(decode(message.data), message.data), self._store)
             with self._judging:  # rules are pure and quick, and what they share is filled on first use
                 verdict = self._engine.judge_entry(entry)
         except InputError as error:
             return Poison(message, error.field, error.problem)
+        except BackendError:
+            raise
         except Exception as error:  # a bug of ours, which the same bytes find again: a retry would only block others
             log.error("an entry could not be judged", error, message_id=message.message_id)
             return Poison(message, "", f"unexpected {type(error).__name__}: {error}")
