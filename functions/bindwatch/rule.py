@@ -10,6 +10,7 @@ from typing import Final, Generic, TypeVar
 
 from bindwatch.inventory import Inventory, Part
 from bindwatch.knowledge.roles import RoleCatalogue
+from bindwatch.model.change_window import ChangeWindow
 from bindwatch.model.finding import (
     AssetRef,
     Category,
@@ -92,6 +93,7 @@ class Context:
     trusted_projects: frozenset[str] = frozenset()
     automation: tuple[str, ...] = ()
     break_glass: tuple[str, ...] = ()
+    change_windows: tuple[ChangeWindow, ...] = ()
     catalogue: RoleCatalogue = field(default_factory=RoleCatalogue.built_in)
     inventory: Inventory | None = None
 
@@ -115,6 +117,13 @@ class Context:
     def is_break_glass(self, principal: Principal | None) -> bool:
         """Whether the settings name this principal as an emergency account."""
         return principal is not None and self._break_glass.fullmatch(principal.email or principal.member) is not None
+
+    def in_change_window(self, entry: LogEntry) -> bool | None:
+        """Whether a change was expected when it was made; None where nobody said when, or the entry has no time."""
+        moment = entry.time if self.change_windows else None
+        if moment is None:
+            return None
+        return any(window.covers(moment, entry.project) for window in self.change_windows)
 
     def is_trusted_domain(self, domain: str) -> bool | None:
         """Whether a domain (or one it is below) is the organization's; None where no domain was configured."""
@@ -198,6 +207,8 @@ class Rule(Generic[S]):
     techniques: tuple[str, ...] = ()
     equivalents: tuple[str, ...] = ()
     doc: str = ""
+    fixed_severity: Severity | None = None
+    """What the user's settings say it weighs, whatever the check says."""
 
     @lazily
     def title(self) -> str:
@@ -220,7 +231,10 @@ class Rule(Generic[S]):
             yield self._finding(match, subject, context)
 
     def _finding(self, match: Match, subject: S, context: Context) -> Finding:
+        severity, notes = self.severity if match.severity is None else match.severity, match.notes
         if isinstance(subject, LogEntry):
+            if context.change_windows:
+                severity, notes = _by_change_window(severity, notes, subject, context)
             source: Source = subject.ref
             evidence: tuple[Source, ...] = (source, *match.evidence)
             observed_at = subject.timestamp
@@ -243,7 +257,7 @@ class Rule(Generic[S]):
             principal = match.principal
         return Finding(
             rule_id=self.id,
-            severity=self.severity if match.severity is None else match.severity,
+            severity=severity if self.fixed_severity is None else self.fixed_severity,
             category=self.category,
             confidence=match.confidence,
             state=match.state,
@@ -256,7 +270,7 @@ class Rule(Generic[S]):
             source=source,
             observed_at=observed_at,
             evidence=evidence,
-            notes=match.notes,
+            notes=notes,
             cause=match.cause,
             ruled_out=match.ruled_out,
             remediation=match.remediation,
@@ -273,6 +287,20 @@ class Rule(Generic[S]):
         """The text under one heading of the rule's page, '' where it has none."""
         found = re.search(rf"^##+ {re.escape(heading)}\s*\n(.*?)(?=^##|\Z)", self.doc, re.MULTILINE | re.DOTALL)
         return " ".join(found[1].split()) if found else ""
+
+
+def _by_change_window(
+    severity: Severity, notes: tuple[str, ...], entry: LogEntry, context: Context
+) -> tuple[Severity, tuple[str, ...]]:
+    """A change weighs one step less where it was expected. CRITICAL stays: no window expects that."""
+    expected = context.in_change_window(entry)
+    if expected is None or entry.failed or entry.log != "activity":
+        return severity, notes
+    if not expected:
+        return severity, (*notes, "Made outside of every change window.")
+    if Severity.LOW < severity < Severity.CRITICAL:
+        severity = Severity(severity - 1)
+    return severity, (*notes, "Made in a change window.")
 
 
 LogCheck = Callable[[LogEntry, Context], Iterable[Match]]

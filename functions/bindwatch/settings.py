@@ -163,9 +163,9 @@ class Settings:
     disabled_rules: tuple[str, ...] = _variable(
         "DISABLED_RULES", "Ids of rules that are not to run, comma-separated.", _list, ()
     )
-    exceptions: str = _variable(
-        "EXCEPTIONS",
-        "A TOML file of mutes, each with owner, reason and expiry, that is deployed with the function.",
+    settings_file: str = _variable(
+        "SETTINGS_FILE",
+        "The settings file that is deployed with the function, as the command line reads it (docs/settings.md).",
         _text,
     )
     project: str = _variable(

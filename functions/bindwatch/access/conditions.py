@@ -98,6 +98,14 @@ def _compiled(expression: str) -> Any:
         return None
 
 
+def compiled_program(expression: str) -> Any:
+    """An expression of the user's own, ready to be executed with the standard functions of CEL.
+
+    Raises what the parser raises.
+    """
+    return _cel().compile(expression)
+
+
 @lru_cache(maxsize=1)
 def _cel() -> Any:
     """The evaluator, imported when the first condition is met: most inputs of the command line have none.

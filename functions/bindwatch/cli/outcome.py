@@ -4,7 +4,8 @@ from dataclasses import dataclass, field
 
 from bindwatch.adapters.inputs import Reading
 from bindwatch.engine import NotChecked, RuleFailure, Verdict
-from bindwatch.tally import Tally
+from bindwatch.house.exemptions import Exemption
+from bindwatch.tally import Standing, Tally
 
 
 @dataclass
@@ -15,6 +16,8 @@ class Outcome:
     tally: Tally = field(default_factory=Tally)
     failures: list[RuleFailure] = field(default_factory=list)
     not_checked: tuple[NotChecked, ...] = ()
+    muted: list[tuple[Standing, Exemption]] = field(default_factory=list)
+    expired: tuple[Exemption, ...] = ()
 
     def add(self, verdict: Verdict) -> None:
         """Count what a verdict says."""

@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from bindwatch.cli.outcome import Outcome
 from bindwatch.cli.terminal import Paint, printable, wrapped
+from bindwatch.house.exemptions import Exemption
 from bindwatch.model import resource
 from bindwatch.model.finding import AssetRef, Finding, LogRef, Severity
 from bindwatch.model.record import finding_record
@@ -22,7 +23,11 @@ def write(form: str, standing: Sequence[Standing], outcome: Outcome, *, color: b
     """Findings to stdout in the format asked for; the summary to stderr (in JSON it is part of the document)."""
     match form:
         case "json":
-            document = {"findings": [standing_record(row) for row in standing], "summary": summary_record(outcome)}
+            document = {
+                "findings": [standing_record(row) for row in standing],
+                "muted": [standing_record(row) | {"mute": mute_record(mute)} for row, mute in outcome.muted],
+                "summary": summary_record(outcome),
+            }
             json.dump(document, sys.stdout, indent=2, ensure_ascii=True)
             sys.stdout.write("\n")
         case "ndjson":
@@ -44,6 +49,16 @@ def standing_record(row: Standing) -> dict[str, Any]:
     }
 
 
+def mute_record(mute: Exemption) -> dict[str, Any]:
+    """The exception that mutes a finding, as plain fields."""
+    return {
+        "owner": mute.owner,
+        "reason": mute.reason,
+        "expires": mute.expires.isoformat().replace("+00:00", "Z"),
+        "place": mute.place,
+    }
+
+
 def summary_record(outcome: Outcome) -> dict[str, Any]:
     """What was read, judged and left out, as plain fields."""
     reading = outcome.reading
@@ -62,6 +77,7 @@ def summary_record(outcome: Outcome) -> dict[str, Any]:
             {"rule_id": failure.rule_id, "source": failure.source_key, "error": failure.error}
             for failure in outcome.failures
         ],
+        "expired_exceptions": [mute_record(mute) | {"exception": str(mute)} for mute in outcome.expired],
         "not_checked": [
             {"rule_id": item.rule_id, "missing": [str(coverage) for coverage in item.missing]}
             for item in outcome.not_checked
@@ -132,6 +148,10 @@ def _source_words(source: LogRef | AssetRef) -> str:
     return source.url if isinstance(source, LogRef) else source.asset
 
 
+def _mute_words(mute: Exemption) -> str:
+    return f"{mute.owner}, until {mute.expires:%Y-%m-%d}: {mute.reason}"
+
+
 def summary_text(standing: Sequence[Standing], outcome: Outcome) -> str:
     """The summary for a person: what was found, what was read, and what could not be looked at."""
     reading = outcome.reading
@@ -144,6 +164,15 @@ def summary_text(standing: Sequence[Standing], outcome: Outcome) -> str:
             f"{reading.inventory_items:,} inventory items"
         ),
     ]
+    if outcome.muted:
+        lines.append(f"muted by exceptions: {len(outcome.muted)} findings")
+        lines += [
+            f"  {row.finding.severity.name} {printable(row.finding.title)} ({printable(_mute_words(mute))})"
+            for row, mute in outcome.muted
+        ]
+    if outcome.expired:
+        lines.append(f"exceptions that have run out: {len(outcome.expired)}; what they muted counts again")
+        lines += [f"  {printable(mute.place)}: {printable(str(mute))}" for mute in outcome.expired]
     if reading.not_judged:
         lines.append(f"not judged: {sum(reading.not_judged.values()):,} items of kinds that say nothing of identity:")
         common = reading.not_judged.most_common(_MOST_KINDS)

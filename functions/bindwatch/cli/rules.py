@@ -1,4 +1,4 @@
-"""`bindwatch rules`: every rule, or the page of one."""
+"""`bindwatch rules`: every rule, the page of one, and the cases of the user's own."""
 
 import json
 import sys
@@ -6,7 +6,9 @@ from typing import Any
 
 import click
 
-from bindwatch.rule import Rule
+from bindwatch.adapters.house_files import judge_cases, load_house, load_rules
+from bindwatch.cli.terminal import printable
+from bindwatch.rule import Context, Rule
 from bindwatch.rules import INVENTORY_RULES, LOG_RULES, WINDOW_RULES
 
 
@@ -25,12 +27,61 @@ def rule_record(rule: Rule[Any]) -> dict[str, Any]:
     }
 
 
-@click.command("rules", epilog="Example:  bindwatch rules public-member")
+class _Rules(click.Group):
+    """A group whose first command may be left out: `rules RULE` is `rules show RULE`."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """As click does, after putting the command in its place."""
+        if not args or args[0] not in (*self.commands, *ctx.help_option_names):
+            args = ["show", *args]
+        return super().parse_args(ctx, args)
+
+
+@click.group("rules", cls=_Rules, epilog="Example:  bindwatch rules public-member")
+def command() -> None:
+    """The rules, or the page of one: what it means, what to do, when it is wrong."""
+
+
+_SETTINGS = click.option("--settings", "settings_file", metavar="FILE", default="", help="Default: ./bindwatch.toml.")
+
+
+@command.command("test", epilog="Example:  bindwatch rules test our-rules/")
+@click.argument("directory", required=False, metavar="[DIR]")
+@_SETTINGS
+def _test(directory: str | None, settings_file: str) -> int:
+    """Judge the cases of your own rules. Exit 1 where one does not go as its file says, 2 where a file is refused.
+
+    DIR is a folder of rules, or one file; without it, what the settings name as custom_rules.
+    """
+    house = load_house(settings_file)
+    rules = load_rules(directory) if directory else house.custom
+    if not rules:
+        raise click.UsageError("no rules: name a folder, or set custom_rules in the settings")
+    # A day no case depends on: a rule knows no clock, only the time of its entry.
+    context = house.context(Context())
+    results = [result for custom in rules for result in judge_cases(custom, context)]
+    wrong = [result for result in results if result.problem]
+    for result in results:
+        word = "FAILED" if result.problem else "ok"
+        click.echo(f"{word:<6} {result.rule_id}  {printable(result.name)}")
+    for result in wrong:
+        click.echo(f"{result.place}: {result.rule_id}: {printable(result.name)}: {printable(result.problem)}", err=True)
+    click.echo(f"{len(rules)} rules, {len(results)} cases, {len(wrong)} failed", err=True)
+    return int(bool(wrong))
+
+
+@command.command("show")
 @click.argument("rule_id", required=False, metavar="[RULE]")
 @click.option("--format", "form", type=click.Choice(["text", "json", "ndjson"]), default="text", show_default=True)
-def command(rule_id: str | None, form: str) -> int:
-    """The rules, or the page of one: what it means, what to do, when it is wrong."""
-    every: list[Rule[Any]] = [*LOG_RULES, *INVENTORY_RULES, *WINDOW_RULES]
+@_SETTINGS
+def _show(rule_id: str | None, form: str, settings_file: str) -> int:
+    """The rules that run, or the page of one."""
+    house = load_house(settings_file)
+    every: list[Rule[Any]] = [
+        *house.log_rules(LOG_RULES),
+        *house.inventory_rules(INVENTORY_RULES),
+        *house.window_rules(WINDOW_RULES),
+    ]
     rules = sorted(
         (rule for rule in every if rule_id in (None, rule.id)), key=lambda rule: (rule.id, rule.subject.value)
     )

@@ -1,22 +1,25 @@
 """`bindwatch scan`: findings of audit logs and inventories on disk."""
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import click
 
 from bindwatch.adapters.file_windows import FileWindows
 from bindwatch.adapters.files import Item, Lines, Problem
+from bindwatch.adapters.house_files import load_house
 from bindwatch.adapters.inputs import InputReader
 from bindwatch.cli import output
 from bindwatch.cli.outcome import Outcome
 from bindwatch.cli.progress import Progress
 from bindwatch.engine import Engine, Verdict
 from bindwatch.errors import InputError
+from bindwatch.house.exemptions import exempting, expired
+from bindwatch.house.house import House
 from bindwatch.inventory import Inventory
 from bindwatch.model.finding import Severity
 from bindwatch.model.log_entry import decode
@@ -29,22 +32,35 @@ from bindwatch.pipeline import (
     reconcile,
     sweep_windows,
 )
-from bindwatch.rule import Context
+from bindwatch.rule import Context, Rule, WindowRow
 from bindwatch.rules import INVENTORY_RULES, LOG_RULES, WINDOW_RULES
+from bindwatch.tally import Standing
+
+if TYPE_CHECKING:
+    from bindwatch.adapters.duckdb import DuckDBStore
 
 _BATCH: Final = 2_000
 
 
-def scan(paths: tuple[str, ...], context: Context, progress: Progress, store: FindingStore | None = None) -> Outcome:
+def scan(
+    paths: tuple[str, ...],
+    context: Context,
+    progress: Progress,
+    store: FindingStore | None = None,
+    house: House | None = None,
+) -> Outcome:
     """Read and judge everything below the paths; with a store, keep what was found and what it was found in."""
-    reader = InputReader(paths, progress.at)
+    house = house or House()
+    context = house.context(context)
+    reader = InputReader((*paths, *house.settings.outside.groups), progress.at)
     outcome = Outcome(reader.reading)
     inventory = reader.inventory()
     if inventory is not None:
         context = replace(context, inventory=inventory)
-    engine = Engine(context, LOG_RULES, INVENTORY_RULES)
+    engine = Engine(context, house.log_rules(LOG_RULES), house.inventory_rules(INVENTORY_RULES))
+    window_rules = house.window_rules(WINDOW_RULES)
     if store is None:
-        windows = FileWindows(WINDOW_RULES, context)
+        windows = FileWindows(window_rules, context)
         _judge_logs(reader, outcome, lambda line: _judged(engine, windows, line))
         if windows.wanted:
             for part in reader.log_lines_again():
@@ -52,7 +68,7 @@ def scan(paths: tuple[str, ...], context: Context, progress: Progress, store: Fi
                     windows.keep(line)
             outcome.add(windows.verdict())
     else:
-        _store_logs(reader, outcome, engine, store)
+        _store_logs(reader, outcome, engine, window_rules, store)
     late = reader.inventory()
     if late is not None:
         _judge_inventory(engine, late, outcome, store)
@@ -87,7 +103,13 @@ def _lines_of(part: Item | Lines) -> list[bytes]:
     return [part.text] if isinstance(part, Item) else part.lines
 
 
-def _store_logs(reader: InputReader, outcome: Outcome, engine: Engine, store: FindingStore) -> None:
+def _store_logs(
+    reader: InputReader,
+    outcome: Outcome,
+    engine: Engine,
+    window_rules: Sequence[Rule[WindowRow]],
+    store: FindingStore,
+) -> None:
     """Judge and keep every entry, then run the window rules over the time they span. Twice is as good as once."""
     batch: list[Delivery] = []
     span: list[datetime] = []
@@ -109,7 +131,7 @@ def _store_logs(reader: InputReader, outcome: Outcome, engine: Engine, store: Fi
     if span:
         until = span[1] + timedelta(seconds=1)
         store.roll_up_habits(span[0], until, now=engine.context.as_of)
-        outcome.add(sweep_windows(store, WINDOW_RULES, engine.context, until, since=span[0]))
+        outcome.add(sweep_windows(store, window_rules, engine.context, until, since=span[0]))
 
 
 def _judge_inventory(engine: Engine, inventory: Inventory, outcome: Outcome, store: FindingStore | None) -> None:
@@ -124,11 +146,25 @@ def _judge_inventory(engine: Engine, inventory: Inventory, outcome: Outcome, sto
     if store is not None:
         now = engine.context.as_of
         run = begin_audit(store, scope="files", as_of=now, now=now, kind="scan")
-        reconcile(run, inventory, verdict, INVENTORY_RULES, store, now=now)
+        reconcile(run, inventory, verdict, engine.inventory_rules, store, now=now)
         finish_audit(run, store, now=now, subjects=outcome.reading.inventory_items)
 
 
-def _open_store(path: str | None) -> AbstractContextManager[FindingStore | None]:
+def _told_apart(outcome: Outcome, house: House, as_of: datetime) -> list[Standing]:
+    """The findings that count; those that an exception mutes, and the exceptions that ran out, go to the outcome."""
+    exemptions = house.settings.exemptions
+    outcome.expired = expired(exemptions, as_of)
+    counting = []
+    for row in outcome.tally.standing():
+        exemption = exempting(row.finding, exemptions, as_of)
+        if exemption is None:
+            counting.append(row)
+        else:
+            outcome.muted.append((row, exemption))
+    return counting
+
+
+def _open_store(path: str | None) -> "AbstractContextManager[DuckDBStore | None]":
     if path is None:
         return nullcontext()
     from bindwatch.adapters.duckdb import DuckDBStore  # a quarter of a second, only where a store is asked for
@@ -147,6 +183,7 @@ def _open_store(path: str | None) -> AbstractContextManager[FindingStore | None]
     help="Exit 1 only for findings this severe or worse.",
 )
 @click.option("--trusted-domain", "domains", multiple=True, metavar="DOMAIN", help="A domain of yours; repeat it.")
+@click.option("--settings", "settings_file", metavar="FILE", help="Your settings; default: ./bindwatch.toml, if there.")
 @click.option("--as-of", type=click.DateTime(), help="Judge ages as of this moment (UTC); default: now.")
 @click.option("--store", "store_path", metavar="FILE", help="Keep findings and activity in this DuckDB file.")
 @click.option("-q", "--quiet", is_flag=True, help="No summary, no progress.")
@@ -156,6 +193,7 @@ def command(
     form: str,
     fail_on: str,
     domains: tuple[str, ...],
+    settings_file: str | None,
     as_of: datetime | None,
     store_path: str | None,
     quiet: bool,
@@ -166,11 +204,16 @@ def command(
         as_of=as_of.replace(tzinfo=UTC) if as_of else datetime.now(UTC),
         trusted_domains=frozenset(domain.lower() for domain in domains),
     )
+    house = load_house(settings_file or "")
     progress = Progress(sys.stderr, quiet=quiet)
     with _open_store(store_path) as store:
-        outcome = scan(paths, context, progress, store)
+        if store is not None and house.file:
+            from bindwatch.adapters.house_mutes import keep_mutes
+
+            keep_mutes(store, house.settings.exemptions, now=datetime.now(UTC))
+        outcome = scan(paths, context, progress, store, house)
     progress.done()
-    standing = outcome.tally.standing()
+    standing = _told_apart(outcome, house, context.as_of)
     output.write(form, standing, outcome, color=not no_color, quiet=quiet)
     if not outcome.is_complete:
         return 2

@@ -5,6 +5,7 @@ from typing import Any
 
 import click
 
+from bindwatch.adapters.house_files import load_house
 from bindwatch.rule import Rule
 from bindwatch.rules import LOG_RULES, WINDOW_RULES
 from bindwatch.rules.sink_filter import (
@@ -25,6 +26,7 @@ from bindwatch.rules.sink_filter import (
     "--exclude-account", "own", multiple=True, metavar="EMAIL", help="Leave out what this account does; repeat it."
 )
 @click.option("--scope", default="organizations/ORGANIZATION_ID", show_default=True, help="Where the settings go.")
+@click.option("--settings", "settings_file", metavar="FILE", default="", help="Default: ./bindwatch.toml, if there.")
 @click.option(
     "--format",
     "form",
@@ -33,9 +35,10 @@ from bindwatch.rules.sink_filter import (
     show_default=True,
     help="How the data-access settings are written.",
 )
-def command(audits: bool, own: tuple[str, ...], scope: str, form: str) -> int:
+def command(audits: bool, own: tuple[str, ...], scope: str, settings_file: str, form: str) -> int:
     """The smallest log sink filter that passes every entry some rule can use."""
-    rules: tuple[Rule[Any], ...] = (*LOG_RULES, *WINDOW_RULES)
+    house = load_house(settings_file)
+    rules: tuple[Rule[Any], ...] = (*house.log_rules(LOG_RULES), *house.window_rules(WINDOW_RULES))
     if not audits:
         text = sink_filter(rules, own_accounts=own)
         click.echo(json.dumps({"filter": text}) if form == "json" else text)

@@ -8,7 +8,7 @@ from bindwatch.model.account_email import AccountOrigin, account_origin
 from bindwatch.model.finding import Category, Confidence, Severity
 from bindwatch.model.log_entry import LogEntry
 from bindwatch.model.principal import PrincipalKind
-from bindwatch.rule import ANY_METHOD, Context, Match, log_rule
+from bindwatch.rule import ANY_METHOD, Context, Match, Outcome, log_rule
 from bindwatch.rules.addresses import comes_from_internet
 from bindwatch.rules.weight import is_routine
 
@@ -95,4 +95,47 @@ def user_agent_missing(entry: LogEntry, context: Context) -> Iterator[Match]:
         )
 
 
-RULES: Final = (attached_identity_used_outside, user_agent_missing)
+def _is_emergency(entry: LogEntry, context: Context) -> bool:
+    return bool(context.break_glass) and context.is_break_glass(entry.caller)
+
+
+@log_rule(
+    "break-glass-used",
+    Severity.HIGH,
+    Category.THREAT,
+    methods=(ANY_METHOD,),
+    outcome=Outcome.ANY,
+    guard=_is_emergency,
+    techniques=["T1078.004"],
+)
+def break_glass_used(entry: LogEntry, context: Context) -> Iterator[Match]:
+    """An emergency account was used.
+
+    ## Why it matters
+    Emergency accounts can do everything, and are for the day on which nothing else works. Any other use is somebody's
+    shortcut, or an intruder's.
+
+    ## What to do
+    Ask who opened the seal, and why. See what was done with it, take back what was granted, and change its credential.
+
+    ## Known false positives
+    The emergency, and its rehearsal: announce the latter as a change window in the settings; it weighs less then. Close
+    the finding with the incident's number.
+
+    ## Blind spots
+    Accounts that the settings do not name (`break_glass`). Reads, where Data Access logs are off.
+    """
+    caller = entry.caller
+    if caller is None or not context.is_break_glass(caller):
+        return
+    expected = context.in_change_window(entry)
+    yield Match(
+        subject=caller.identity,
+        title=f"The emergency account {caller.email or caller.member} was used: {entry.method}",
+        resource_name=f"//cloudresourcemanager.googleapis.com/{entry.scope}",
+        severity=Severity.CRITICAL if expected is False else Severity.HIGH,
+        notes=("It was refused.",) if entry.denied else (),
+    )
+
+
+RULES: Final = (break_glass_used, attached_identity_used_outside, user_agent_missing)

@@ -5,12 +5,13 @@ from datetime import UTC, datetime
 from typing import Self
 
 from bindwatch.adapters.google_apis import GoogleApis
+from bindwatch.adapters.house_mutes import keep_mutes
 from bindwatch.adapters.sql_store import SqlStore
 from bindwatch.pipeline import AlertPublisher, announce_all, roll_up_habits, sweep_windows
 from bindwatch.rules import WINDOW_RULES
 from bindwatch.serving.audit import Auditor, AuditResult
 from bindwatch.serving.log_lines import Log
-from bindwatch.serving.wiring import make_context, make_engine, open_alerts, open_store
+from bindwatch.serving.wiring import house_of, make_context, make_engine, open_alerts, open_store
 from bindwatch.settings import Settings
 
 
@@ -23,8 +24,11 @@ class Parts:
 
     @classmethod
     def of(cls, settings: Settings) -> Self:
-        """The parts that the settings name."""
-        return cls(open_store(settings), open_alerts(settings))
+        """The parts that the settings name; the exceptions of the settings file are the store's mutes from then on."""
+        store = open_store(settings)
+        if settings.settings_file:
+            keep_mutes(store, house_of(settings).settings.exemptions, now=datetime.now(UTC))
+        return cls(store, open_alerts(settings))
 
 
 def run_audit(settings: Settings, scope: str, log: Log, *, parts: Parts, apis: GoogleApis | None = None) -> AuditResult:
@@ -43,7 +47,8 @@ def run_audit(settings: Settings, scope: str, log: Log, *, parts: Parts, apis: G
 def run_sweep(settings: Settings, parts: Parts, log: Log, *, now: datetime | None = None) -> dict[str, int]:
     """Run the window rules over the last two hours, roll up the habits once an hour, and announce what is due."""
     now = now or datetime.now(UTC)
-    rules = [rule for rule in WINDOW_RULES if rule.id not in settings.disabled_rules]
+    chosen = house_of(settings).window_rules(WINDOW_RULES)
+    rules = [rule for rule in chosen if rule.id not in settings.disabled_rules]
     verdict = sweep_windows(parts.store, rules, make_context(settings), now)
     for failure in verdict.failures:
         log.error("a rule failed", rule_id=failure.rule_id, problem=failure.error[:500])

@@ -2,11 +2,13 @@
 
 from dataclasses import replace
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import assert_never
 
 from bindwatch.adapters.sql_store import SqlStore
 from bindwatch.engine import Engine
 from bindwatch.errors import ConfigError
+from bindwatch.house.house import House
 from bindwatch.inventory import Inventory
 from bindwatch.inventory.identities import Role
 from bindwatch.knowledge.roles import RoleCatalogue
@@ -63,13 +65,26 @@ def open_dead_letters(settings: Settings) -> DeadLetters:
 
 def make_context(settings: Settings) -> Context:
     """What the rules may know without a store: who is ours, who changes IAM as a job, and what time it is."""
-    return Context(
+    context = Context(
         as_of=datetime.now(UTC),
         trusted_domains=settings.trusted_domains,
         trusted_projects=settings.trusted_projects,
         automation=settings.automation,
         break_glass=settings.break_glass,
     )
+    return house_of(settings).context(context)
+
+
+def house_of(settings: Settings) -> House:
+    """What the settings file of the deployment says; nothing where none is named. Raises ConfigError."""
+    return _loaded(settings.settings_file) if settings.settings_file else House()
+
+
+@lru_cache(maxsize=4)
+def _loaded(path: str) -> House:
+    from bindwatch.adapters.house_files import load_house
+
+    return load_house(path)
 
 
 def make_engine(
@@ -88,10 +103,11 @@ def make_engine(
     unknown = disabled - {rule.id for rule in LOG_RULES} - {rule.id for rule in INVENTORY_RULES}
     if unknown:
         raise ConfigError([f"BINDWATCH_DISABLED_RULES: no rule {rule!r}" for rule in sorted(unknown)])
+    house = house_of(settings)
     return Engine(
         context,
-        [rule for rule in LOG_RULES if rule.id not in disabled],
-        [rule for rule in INVENTORY_RULES if rule.id not in disabled],
+        [rule for rule in house.log_rules(LOG_RULES) if rule.id not in disabled],
+        [rule for rule in house.inventory_rules(INVENTORY_RULES) if rule.id not in disabled],
     )
 
 
