@@ -56,7 +56,8 @@ class Engine:
     """Judges entries and inventories with a fixed set of rules in a fixed context.
 
     Judging twice gives equal verdicts; the order of the rules does not matter beyond the order of the findings.
-    Not safe for use by several threads at once where they share the memo: give each its own.
+    Several threads may share one: what it remembers are a set and a dictionary, each change to which is a single step,
+    and two that learn the same at once learn it equally.
     """
 
     def __init__(
@@ -106,6 +107,20 @@ class Engine:
         if not verdict and not entry.was_read_deeply:
             self._remember(known)
         return verdict
+
+    def judge_data(self, line: bytes) -> tuple[LogEntry, Verdict]:
+        """Judge one entry from its JSON text as `judge_line` does, for who needs the entry as well."""
+        facts = decode_facts(line)
+        entry = decode(line, facts)
+        if facts is None:
+            return entry, self._judge(entry, None)
+        known = hash(facts)
+        if known in self._quiet:
+            return entry, NOTHING
+        verdict = self._judge(entry, ~known)
+        if not verdict and not entry.was_read_deeply:
+            self._remember(known)
+        return entry, verdict
 
     def judge_entry(self, entry: LogEntry) -> Verdict:
         """Judge one entry."""

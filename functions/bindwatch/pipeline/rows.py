@@ -22,7 +22,7 @@ def digest(*parts: str) -> str:
 
 def timestamp(moment: datetime) -> str:
     """A moment as both engines read it without doubt: UTC, to the microsecond, without a zone."""
-    return moment.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S.%f")
+    return moment.astimezone(UTC).replace(tzinfo=None).isoformat(" ", "microseconds")
 
 
 def activity_row(entry: LogEntry, *, received_at: datetime, findings: int) -> Row:

@@ -2,7 +2,6 @@
 
 import threading
 import time
-from collections import Counter
 from typing import Final
 
 from bindwatch.serving.log_lines import Log
@@ -15,16 +14,19 @@ class Counters:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._counts: Counter[str] = Counter()
-        self._total: Counter[str] = Counter()
+        self._counts: dict[str, int] = {}
+        self._total: dict[str, int] = {}
         self._lag = 0.0
         self._reported = time.monotonic()
 
     def count(self, **numbers: int) -> None:
         """Add to the counts."""
+        counts, total = self._counts, self._total
         with self._lock:
-            self._counts.update(numbers)
-            self._total.update(numbers)
+            for name, number in numbers.items():
+                if number:
+                    counts[name] = counts.get(name, 0) + number
+                    total[name] = total.get(name, 0) + number
 
     def lag(self, seconds: float) -> None:
         """Note how old an entry was when it came; the oldest since the last line is reported."""

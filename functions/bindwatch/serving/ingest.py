@@ -11,7 +11,7 @@ import msgspec
 from bindwatch.adapters.push import Message, Poison
 from bindwatch.engine import Engine
 from bindwatch.errors import BackendError, InputError
-from bindwatch.model.log_entry import LogEntry, decode
+from bindwatch.model.log_entry import LogEntry
 from bindwatch.pipeline import (
     AlertPublisher,
     DeadLetters,
@@ -50,7 +50,6 @@ class Ingest:
         self._dead_letters = dead_letters
         self._announcer = Announcer(store, alerts, clock)
         self._clock = clock
-        self._judging = threading.Lock()
         self.counters = Counters()
 
     def take(self, messages: Sequence[Message | Poison], log: Log) -> Taken:
@@ -84,8 +83,10 @@ class Ingest:
 
     def _judge(self, message: Message, received_at: datetime, log: Log) -> Delivery | Poison:
         try:
-            entry = with_previous_policy(_told_apart(decode(message.data), message.data), self._store)
-            with self._judging:  # rules are pure and quick, and what they share is filled on first use
+            # Threads share the engine: rules are pure, and what it remembers is single sets and dictionaries.
+            decoded, verdict = self._engine.judge_data(message.data)
+            entry = with_previous_policy(_told_apart(decoded, message.data), self._store)
+            if entry is not decoded:
                 verdict = self._engine.judge_entry(entry)
         except InputError as error:
             return Poison(message, error.field, error.problem)
