@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Generator
 from pathlib import Path
 
@@ -11,7 +12,11 @@ import pytest
 NO_SKIP = os.environ.get("BINDWATCH_NO_SKIP", "") not in ("", "0")
 """Set where everything must run: a skipped test then fails."""
 
-OUTSIDE = {"corpus": "BINDWATCH_CORPUS", "data_dir": "BINDWATCH_DATA"}
+OUTSIDE = {
+    "corpus": "BINDWATCH_CORPUS",
+    "data_dir": "BINDWATCH_DATA",
+    "terraform_tools": "BINDWATCH_TERRAFORM_TOOLS",
+}
 """The fixtures that give material kept outside the repository, each with the variable that says where it is."""
 
 
@@ -34,6 +39,15 @@ def corpus() -> Path:
 def data_dir() -> Path:
     """The full catalogue of predefined roles and the escalation paths (BINDWATCH_DATA)."""
     return outside("data_dir")
+
+
+@pytest.fixture(scope="session")
+def terraform_tools() -> Path:
+    """What lets the real terraform check infra/ without a registry (BINDWATCH_TERRAFORM_TOOLS)."""
+    folder = outside("terraform_tools")
+    if shutil.which("terraform") is None:
+        pytest.skip("no terraform on the path")
+    return folder
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

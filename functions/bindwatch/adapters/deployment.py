@@ -1,0 +1,43 @@
+"""What each function of a deployment calls, and why: what `infra/` grants and `docs/permissions.md` explains.
+
+Reading Google's APIs is declared beside each source; what the store and the topics are asked stands here. Tests hold
+both to what the adapters do.
+"""
+
+from typing import Final
+
+from bindwatch.adapters import asset_inventory, gke, iam_api, org_policy, resource_manager, service_usage
+from bindwatch.adapters.google_apis import Call
+
+_BIGQUERY: Final = ("bigquery.googleapis.com", "google.cloud.bigquery:Client")
+_PUBSUB: Final = ("pubsub.googleapis.com", "google.pubsub_v1:PublisherClient")
+
+# Quotas: BigQuery 100 requests a second and user; Pub/Sub by bytes. Source: quotas and limits of both (read 2026).
+START_QUERY: Final = Call(
+    *_BIGQUERY, "query_and_wait", ("bigquery.jobs.create",), "roles/bigquery.jobUser", "project", 6000
+)
+READ_ROWS: Final = Call(
+    *_BIGQUERY, "query_and_wait", ("bigquery.tables.getData",), "roles/bigquery.dataViewer", "dataset", 6000
+)
+APPEND_ROWS: Final = Call(
+    *_BIGQUERY, "insert_rows_json", ("bigquery.tables.updateData",), "roles/bigquery.dataEditor", "dataset", 6000
+)
+PUBLISH: Final = Call(*_PUBSUB, "publish", ("pubsub.topics.publish",), "roles/pubsub.publisher", "topic", 60_000)
+
+_STORE: Final = (START_QUERY, READ_ROWS, APPEND_ROWS)
+_LIVE: Final = (
+    *asset_inventory.CALLS,
+    *gke.CALLS,
+    *iam_api.CALLS,
+    *org_policy.CALLS,
+    *resource_manager.CALLS,
+    *service_usage.CALLS,
+)
+
+CALLS: Final[dict[str, tuple[Call, ...]]] = {
+    "on_log_entry": (*_STORE, PUBLISH),
+    "audit": (*_STORE, PUBLISH, *_LIVE),
+    "sweep": (*_STORE, PUBLISH),
+    "hunt": (),
+}
+"""By entry point, every call its identity needs to be allowed; `hunt` judges what it is sent and calls nothing."""

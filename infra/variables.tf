@@ -1,0 +1,296 @@
+variable "alert_subscriptions" {
+  description = "Subscriptions to the alerts, by name: a filter on the attributes (it cannot be changed later), how many days untaken alerts are kept, and who may read it."
+  type = map(object({
+    filter    = optional(string, "")
+    keep_days = optional(number, 7)
+    readers   = optional(set(string), [])
+  }))
+  default = {}
+
+  validation {
+    condition     = alltrue([for item in var.alert_subscriptions : length(item.filter) <= 256])
+    error_message = "Pub/Sub takes filters of up to 256 bytes. Filter on fewer attributes, for example attributes.severity = \"CRITICAL\"."
+  }
+  validation {
+    condition     = alltrue([for item in var.alert_subscriptions : item.keep_days >= 1 && item.keep_days <= 31])
+    error_message = "Pub/Sub keeps untaken messages for 1 to 31 days."
+  }
+}
+
+variable "archive" {
+  description = "The archive of functions/, made by scripts/package. Its hash names the object, so a changed archive is a new deployment."
+  type        = string
+  default     = "build/functions.zip"
+
+  validation {
+    condition     = endswith(var.archive, ".zip")
+    error_message = "Run scripts/package, which writes infra/build/functions.zip, and leave this at its default."
+  }
+}
+
+variable "automation" {
+  description = "Who changes IAM as a job (Terraform, pipelines): e-mails, * allowed."
+  type        = list(string)
+  default     = []
+}
+
+variable "break_glass" {
+  description = "Emergency accounts: e-mails, * allowed. Their use is announced, however ordinary."
+  type        = list(string)
+  default     = []
+}
+
+variable "bigquery_location" {
+  description = "Where findings are kept: a region, or EU or US. The region of the functions unless set; cannot be changed later."
+  type        = string
+  default     = null
+}
+
+variable "data_access_logs" {
+  description = "Services whose Data Access logs are switched on for the scope, each at the price of its logs (docs/cost.md). Without them bindwatch cannot see tokens being minted. What was configured for such a service in this scope is replaced."
+  type        = set(string)
+  default     = []
+
+  validation {
+    condition     = length(setsubtract(var.data_access_logs, keys(local.audit_log_types))) == 0
+    error_message = "No rule reads the Data Access logs of ${join(", ", setsubtract(var.data_access_logs, keys(local.audit_log_types)))}. Those that rules read: ${join(", ", keys(local.audit_log_types))}."
+  }
+}
+
+variable "deletion_protection" {
+  description = "Whether Terraform refuses to delete the tables. Set it to false and apply before you destroy."
+  type        = bool
+  default     = true
+}
+
+variable "disabled_rules" {
+  description = "Ids of rules that are not to run (docs/rules.md)."
+  type        = list(string)
+  default     = []
+
+  validation {
+    condition     = alltrue([for id in var.disabled_rules : can(regex("^[a-z0-9]+(-[a-z0-9]+)*$", id))])
+    error_message = "Name rules as docs/rules.md does, for example service-account-key-created."
+  }
+}
+
+variable "exceptions" {
+  description = "A TOML file of mutes inside functions/, each with owner, reason and expiry. Empty for none."
+  type        = string
+  default     = ""
+}
+
+variable "existing_dataset" {
+  description = "The id of a dataset of this project to keep findings in, instead of a new one. Tables and views are made in it."
+  type        = string
+  default     = null
+
+  validation {
+    condition     = var.existing_dataset == null || can(regex("^\\w+$", coalesce(var.existing_dataset, "x")))
+    error_message = "Give the id alone, without its project: security_findings, not my-project.security_findings. A dataset of another project cannot carry the custom roles of this one."
+  }
+}
+
+variable "existing_topics" {
+  description = "Topics to use instead of new ones: projects/PROJECT/topics/TOPIC for entries, dead_letters or alerts."
+  type = object({
+    entries      = optional(string)
+    dead_letters = optional(string)
+    alerts       = optional(string)
+  })
+  default = {}
+
+  validation {
+    condition     = alltrue([for topic in values(var.existing_topics) : topic == null || can(regex("^projects/[a-z0-9.:-]+/topics/[A-Za-z][\\w.~+%-]{2,254}$", coalesce(topic, "x")))])
+    error_message = "Give whole names: projects/PROJECT/topics/TOPIC."
+  }
+}
+
+variable "finding_readers" {
+  description = "Who may read findings in BigQuery: members such as group:security@example.com."
+  type        = set(string)
+  default     = []
+
+  validation {
+    condition     = length(setintersection(var.finding_readers, ["allUsers", "allAuthenticatedUsers"])) == 0
+    error_message = "Findings say how to break in: name groups or people, never everyone."
+  }
+}
+
+variable "functions" {
+  description = "What to change about single functions, by name: memory, CPU, seconds a call may take, instances, calls an instance takes at once, ingress."
+  type = map(object({
+    memory        = optional(string)
+    cpu           = optional(string)
+    seconds       = optional(number)
+    min_instances = optional(number)
+    max_instances = optional(number)
+    concurrency   = optional(number)
+    ingress       = optional(string)
+  }))
+  default = {}
+
+  validation {
+    condition     = length(setsubtract(keys(var.functions), keys(local._functions))) == 0
+    error_message = "There is no function ${join(", ", setsubtract(keys(var.functions), keys(local._functions)))}; there are ${join(", ", keys(local._functions))}."
+  }
+  validation {
+    condition     = alltrue([for item in var.functions : contains(["ALLOW_INTERNAL_ONLY", "ALLOW_INTERNAL_AND_GCLB", "ALLOW_ALL"], coalesce(item.ingress, "ALLOW_INTERNAL_ONLY"))])
+    error_message = "ingress is ALLOW_INTERNAL_ONLY (what you want unless scripts/verify says otherwise), ALLOW_INTERNAL_AND_GCLB or ALLOW_ALL."
+  }
+  validation {
+    condition     = alltrue([for item in var.functions : coalesce(item.concurrency, 1) == 1 || tonumber(coalesce(item.cpu, "1")) >= 1])
+    error_message = "An instance takes several calls at once only with a whole CPU: set cpu to at least 1, or concurrency to 1."
+  }
+}
+
+variable "kms_key" {
+  description = "A key of Cloud KMS in the region, to encrypt findings, topics, sources and images with: projects/P/locations/L/keyRings/R/cryptoKeys/K. Google's keys unless set."
+  type        = string
+  default     = null
+
+  validation {
+    condition     = var.kms_key == null || can(regex("^projects/[^/]+/locations/[^/]+/keyRings/[^/]+/cryptoKeys/[^/]+$", coalesce(var.kms_key, "x")))
+    error_message = "Give the key without a version: projects/P/locations/L/keyRings/R/cryptoKeys/K."
+  }
+}
+
+variable "labels" {
+  description = "Labels for everything that takes labels."
+  type        = map(string)
+  default     = {}
+}
+
+variable "log_severity" {
+  description = "The least severe log line the functions write."
+  type        = string
+  default     = "INFO"
+
+  validation {
+    condition     = contains(["DEBUG", "INFO", "NOTICE", "WARNING", "ERROR", "CRITICAL"], var.log_severity)
+    error_message = "One of DEBUG, INFO, NOTICE, WARNING, ERROR, CRITICAL. Above WARNING the alert policies that read log lines see nothing."
+  }
+}
+
+variable "name" {
+  description = "What the names of all resources begin with; two deployments in one project need two."
+  type        = string
+  default     = "bindwatch"
+
+  validation {
+    condition     = can(regex("^[a-z][a-z0-9-]{1,14}[a-z0-9]$", var.name))
+    error_message = "3 to 16 lower-case letters, digits and dashes, beginning with a letter: service account ids have room for 30 characters."
+  }
+}
+
+variable "notification_channels" {
+  description = "Who is told when bindwatch itself is ill: projects/P/notificationChannels/N. Without any, alert policies only show in the console."
+  type        = list(string)
+  default     = []
+}
+
+variable "project_id" {
+  description = "The project everything is deployed to. One that holds nothing else and that few may change."
+  type        = string
+
+  validation {
+    condition     = can(regex("^([a-z0-9.-]+:)?[a-z][a-z0-9-]{4,28}[a-z0-9]$", var.project_id))
+    error_message = "Give the id of the project (example-security), not its number or display name."
+  }
+}
+
+variable "region" {
+  description = "Where functions, topics and schedules live."
+  type        = string
+
+  validation {
+    condition     = can(regex("^[a-z]+-[a-z]+[0-9]+$", var.region))
+    error_message = "Give a region such as europe-west1, not a zone or a multi-region."
+  }
+}
+
+variable "retention_days" {
+  description = "After how many days the partitions of a table expire, where that differs from what its schema file says; 0 for never."
+  type        = map(number)
+  default     = {}
+
+  validation {
+    condition     = length(setsubtract(keys(var.retention_days), keys(local._tables))) == 0
+    error_message = "There is no table ${join(", ", setsubtract(keys(var.retention_days), keys(local._tables)))}; there are ${join(", ", keys(local._tables))}."
+  }
+}
+
+variable "role_organization" {
+  description = "The number of the organization in which the custom role for reading may be defined when the scope is a folder. Without it a folder is read with predefined roles, which hold more."
+  type        = string
+  default     = null
+
+  validation {
+    condition     = var.role_organization == null || can(regex("^\\d+$", coalesce(var.role_organization, "x")))
+    error_message = "Give the number alone: 123456789012."
+  }
+}
+
+variable "runtime" {
+  description = "The Python of the functions."
+  type        = string
+  default     = "python313"
+
+  validation {
+    condition     = contains(["python311", "python312", "python313", "python314"], var.runtime)
+    error_message = "bindwatch runs on Python 3.11 and later: python311, python312, python313 or python314."
+  }
+}
+
+variable "schedules" {
+  description = "When audits and sweeps start, in the form of cron, UTC."
+  type = object({
+    audit = optional(string, "17 * * * *")
+    sweep = optional(string, "* * * * *")
+  })
+  default = {}
+}
+
+variable "scope" {
+  description = "What is watched: organizations/NUMBER, folders/NUMBER or projects/ID."
+  type        = string
+
+  validation {
+    condition     = can(regex("^(organizations|folders)/\\d+$|^projects/[a-z0-9.:-]+$", var.scope))
+    error_message = "Give organizations/NUMBER, folders/NUMBER or projects/ID, for example organizations/123456789012."
+  }
+}
+
+variable "silence_minutes" {
+  description = "After how many minutes without an entry a source of logs counts as silent."
+  type        = number
+  default     = 60
+
+  validation {
+    condition     = var.silence_minutes >= 5 && var.silence_minutes <= 1380 && floor(var.silence_minutes) == var.silence_minutes
+    error_message = "A whole number from 5 to 1380: Cloud Monitoring looks back less than a day for what is absent."
+  }
+}
+
+variable "sink_exclusions" {
+  description = "What not to send although a rule reads it, by name: filters in the Logging query language. Each is a blind spot."
+  type        = map(string)
+  default     = {}
+}
+
+variable "trusted_domains" {
+  description = "The domains that are yours; members of others count as external."
+  type        = list(string)
+  default     = []
+
+  validation {
+    condition     = alltrue([for domain in var.trusted_domains : can(regex("^[a-z0-9-]+(\\.[a-z0-9-]+)+$", domain))])
+    error_message = "Give bare domains in lower case: example.com, not @example.com or https://example.com."
+  }
+}
+
+variable "trusted_projects" {
+  description = "Ids of projects outside the scope whose service accounts are yours."
+  type        = list(string)
+  default     = []
+}
