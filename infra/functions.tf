@@ -41,7 +41,7 @@ locals {
     BINDWATCH_AUTOMATION       = join(",", var.automation)
     BINDWATCH_BREAK_GLASS      = join(",", var.break_glass)
     BINDWATCH_DISABLED_RULES   = join(",", var.disabled_rules)
-    BINDWATCH_EXCEPTIONS       = var.exceptions
+    BINDWATCH_SETTINGS_FILE    = var.settings_file
     BINDWATCH_PROJECT          = var.project_id
     BINDWATCH_LOG_SEVERITY     = var.log_severity
     BINDWATCH_AUDIT_MINUTES    = tostring(local.audit_minutes)

@@ -8,6 +8,22 @@ output "canary_project" {
   value       = local.canary_project
 }
 
+output "canary_subscription" {
+  description = "Where scripts/verify reads the alerts of its canaries."
+  value       = google_pubsub_subscription.alerts["canary"].id
+}
+
+output "custom_roles" {
+  description = "The roles that are defined for bindwatch, each with its permissions."
+  value = {
+    for role in concat(
+      [google_project_iam_custom_role.store, google_project_iam_custom_role.jobs],
+      values(google_organization_iam_custom_role.reader),
+      values(google_project_iam_custom_role.reader),
+    ) : role.name => sort(role.permissions)
+  }
+}
+
 output "dataset" {
   description = "Where findings are kept: query its views (docs/queries.md)."
   value       = "${var.project_id}.${local.dataset_id}"

@@ -10,7 +10,7 @@ locals {
   projects      = toset(local.scope_kind == "projects" ? [local.scope_id] : [])
 
   # Written by scripts/terraform_inputs from the methods that the rules read.
-  _sink_filter = trimspace(file("${path.module}/sink_filter.lql"))
+  _sink_filter = trimspace(file("${path.module}/${var.sink_filter}"))
   # Our own calls would feed us with ourselves.
   _own_accounts = sort([for account in google_service_account.function : "\"${account.email}\""])
   sink_filter   = "${local._sink_filter}\nAND NOT protoPayload.authenticationInfo.principalEmail=(${join(" OR ", local._own_accounts)})"

@@ -74,12 +74,6 @@ variable "disabled_rules" {
   }
 }
 
-variable "exceptions" {
-  description = "A TOML file of mutes inside functions/, each with owner, reason and expiry. Empty for none."
-  type        = string
-  default     = ""
-}
-
 variable "existing_dataset" {
   description = "The id of a dataset of this project to keep findings in, instead of a new one. Tables and views are made in it."
   type        = string
@@ -261,6 +255,12 @@ variable "scope" {
   }
 }
 
+variable "settings_file" {
+  description = "The settings file inside functions/ that is deployed with them, as the command line reads it (docs/settings.md). Empty for none."
+  type        = string
+  default     = ""
+}
+
 variable "silence_minutes" {
   description = "After how many minutes without an entry a source of logs counts as silent."
   type        = number
@@ -276,6 +276,12 @@ variable "sink_exclusions" {
   description = "What not to send although a rule reads it, by name: filters in the Logging query language. Each is a blind spot."
   type        = map(string)
   default     = {}
+}
+
+variable "sink_filter" {
+  description = "A file with another filter for the sink, where you have rules of your own or disabled some: what bindwatch sink-filter --settings FILE prints."
+  type        = string
+  default     = "sink_filter.lql"
 }
 
 variable "trusted_domains" {
