@@ -224,7 +224,7 @@ def look_at_schedules(cloud: Cloud, deployment: Deployment, report: Report, now:
         elif code in (5, 7, 16):
             report.bad(
                 f"schedule {job} does not reach its function (code {code})",
-                f'Set functions = {{ {name} = {{ ingress = "ALLOW_ALL" }} }}: calls still need the scheduler\'s identity.',
+                f'Set functions = {{ {name} = {{ ingress = "ALLOW_ALL" }} }}: callers still need an identity.',
             )
         elif code:
             report.bad(f"schedule {job} failed with code {code}", "The log of the function says why.")
