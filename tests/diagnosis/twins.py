@@ -584,7 +584,7 @@ TWINS: tuple[Twin, ...] = (
     Twin("binding-missing", LEGACY_STYLES, _unbind, logs(lambda world: mint(caller(world), code=7)), name="refused"),
     Twin("propagation-delay", ALL, _young, name="young"),
     Twin("deny-policy", LEGACY_STYLES, _deny_mint),
-    Twin("deny-policy", ("direct",), deny(DIRECT, "storage.googleapis.com/objects.get"), asks()),
+    Twin("deny-policy", ("direct",), deny(DIRECT, "storage.googleapis.com/objects.get"), asks(), name="target"),
     Twin("principal-access-boundary", ALL, fence("//cloudresourcemanager.googleapis.com/projects/lab-prod"), asks()),
     Twin("org-policy-blocked", ALL, _refused_change),
     Twin("iamcredentials-api-disabled", LEGACY_STYLES, _api_off),

@@ -179,7 +179,7 @@ class AllowEgress:
             },
         }
         text = json.dumps(manifest)
-        context = ("--context", self.context) if self.context else ()
+        context = (f"--context={self.context}",) if self.context else ()
         return f"printf %s {shlex.quote(text)} | {shlex.join(('kubectl', *context, 'apply', '--filename=-'))}"
 
     def undo(self) -> "WorkloadChange | None":
