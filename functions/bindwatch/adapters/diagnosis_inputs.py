@@ -1,5 +1,6 @@
 """Reading files for a diagnosis: the inventory, and the facts of every log entry, audit or not."""
 
+from collections.abc import Callable
 from datetime import datetime
 
 from bindwatch.adapters.files import Item, Problem
@@ -9,24 +10,34 @@ from bindwatch.diagnosis.traces import TraceBuilder
 from bindwatch.errors import InputError
 from bindwatch.inventory import Inventory
 from bindwatch.knowledge.roles import RoleCatalogue
-from bindwatch.model.log_entry import decode
+from bindwatch.model.log_entry import LogEntry, decode
 
 
 def read_inputs(
-    paths: tuple[str, ...], as_of: datetime, catalogue: RoleCatalogue, told: Told
+    paths: tuple[str, ...],
+    as_of: datetime,
+    catalogue: RoleCatalogue,
+    told: Told,
+    also: Callable[[LogEntry], None] | None = None,
 ) -> tuple[Inputs, Reading]:
-    """Everything below the paths that a diagnosis can use, and what of it could not be read."""
+    """Everything below the paths that a diagnosis can use, and what of it could not be read.
+
+    `also` is shown every audit log entry on the way.
+    """
     reader = InputReader(paths, told)
     traces = TraceBuilder()
     for part in reader.log_lines():
         first, lines = (part.line, [part.text]) if isinstance(part, Item) else (part.first_line, part.lines)
         for offset, line in enumerate(lines):
             try:
-                traces.add(decode(line))
+                entry = decode(line)
             except InputError as error:
                 reader.refuse(part.file, first + offset, line, error)
             else:
                 reader.reading.entries += 1
+                traces.add(entry)
+                if also is not None:
+                    also(entry)
         # Entries that are no audit logs are folded at once, so that a large log costs no memory.
         while reader.other_entries:
             traces.add_other(reader.other_entries.pop())

@@ -17,6 +17,8 @@ from bindwatch.errors import BindwatchError
 _COMMANDS: Final = {
     "scan": ("scan", "Findings of logs and inventories, any mix."),
     "diagnose": ("diagnose", "Why a workload cannot reach Google Cloud, and the fix."),
+    "token": ("token", "What a JWT says, and whether a workload can use it."),
+    "rotate": ("rotate", "The safe way from one service account to its successor."),
     "sink-filter": ("sink_filter", "The log sink filter that the rules need."),
     "rules": ("rules", "The rules, or the page of one."),
     "findings": ("findings", "The findings of a store."),

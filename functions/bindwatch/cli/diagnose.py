@@ -64,7 +64,7 @@ def command(
     text = sys.stdin.read() if text == "-" else text
     now = as_of.replace(tzinfo=UTC) if as_of else datetime.now(UTC)
     progress = Progress(sys.stderr, quiet=quiet)
-    inputs, reading = read_inputs(paths, now, _catalogue(roles), progress.at)
+    inputs, reading = read_inputs(paths, now, read_catalogue(roles), progress.at)
     progress.done()
     question = Question(
         namespace=namespace,
@@ -106,7 +106,8 @@ def _split(paths: tuple[str, ...], subject: str) -> tuple[tuple[str, ...], str]:
     return paths, subject
 
 
-def _catalogue(path: str | None) -> RoleCatalogue:
+def read_catalogue(path: str | None) -> RoleCatalogue:
+    """The role catalogue of a file, kept or as the API answered; the built-in table without one."""
     if path is None:
         return RoleCatalogue.built_in()
     from pathlib import Path
