@@ -1,0 +1,154 @@
+"""The collector against programs that answer as gcloud and kubectl do: what it keeps, leaves out and says."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from bindwatch.adapters.diagnosis_inputs import read_inputs
+from bindwatch.diagnosis.chain import diagnose
+from bindwatch.diagnosis.select import cases
+from bindwatch.inventory import Part
+from diagnosis.world import CATALOGUE, GSA, NS, PROJECT, World, container_log, healthy
+
+SCRIPT = Path(__file__).parent.parent.parent / "scripts" / "collect"
+TOKEN = "ya29.synthetic-token-of-nobody"
+VALUE = "synthetic-value-of-nobody"
+
+FAKE = """#!{python}
+import json, os, sys
+from pathlib import Path
+world, words = Path(os.environ["FAKE_WORLD"]), [word for word in sys.argv[1:] if not word.startswith("--")]
+with open(os.environ["FAKE_LOG"], "a") as log: log.write(json.dumps([Path(sys.argv[0]).name, *sys.argv[1:]]) + "\\n")
+def flag(name):
+    return next((word.partition("=")[2] for word in sys.argv if word.startswith(f"--{{name}}=")), "")
+def show(path, empty="[]"):
+    file = world / path
+    print(file.read_text() if file.exists() else empty)
+if Path(sys.argv[0]).name == "kubectl":
+    empty = '{{"kind": "List", "apiVersion": "v1", "items": []}}'
+    show(f"clusters/{{os.environ['FAKE_CLUSTER']}}/{{words[1]}}.json", empty)
+    sys.exit()
+project = flag("project") or (words[2] if len(words) > 2 else "")
+if os.environ.get("FAKE_REFUSES", "nothing at all") in " ".join(words):
+    print("ERROR: (gcloud) PERMISSION_DENIED: no permission for this", file=sys.stderr)
+    sys.exit(1)
+match words:
+    case ["projects", "describe", _]: show(f"projects/{{project}}/project.json")
+    case ["projects", "get-iam-policy", _]: show(f"projects/{{project}}/iam-policy.json")
+    case ["projects", "get-ancestors", _]: print(f"project,{{project}}\\norganization,900000000000")
+    case ["organizations", "get-iam-policy", _]: show("organizations/900000000000/iam-policy.json", "{{}}")
+    case ["services", "list"]: show(f"projects/{{project}}/services.json")
+    case ["iam", "service-accounts", "list"]: show(f"projects/{{project}}/service-accounts.json")
+    case ["iam", "service-accounts", "get-iam-policy", email]:
+        show(f"projects/{{project}}/service-accounts/{{email}}/iam-policy.json", '{{"etag": "ACAB"}}')
+    case ["container", "clusters", "list"]: show(f"projects/{{project}}/clusters.json")
+    case ["compute", "networks", "subnets", "list"]: show(f"projects/{{project}}/subnetworks.json")
+    case ["compute", "routes", "list"]: show(f"projects/{{project}}/routes.json")
+    case ["logging", "read", query]: show("logs.json" if "k8s_container" in query else "none")
+    case ["iam", "policies", "list"]: pass
+    case _: print("[]")
+"""
+
+
+@pytest.fixture
+def world() -> World:
+    world = healthy()
+    world.grant["members"] = [f"serviceAccount:{PROJECT}.svc.id.goog[{NS}:cart]"]
+    for spec in world.specs:
+        spec["containers"][0]["env"] = [{"name": "SHOP_PASSWORD", "value": VALUE}]
+        spec["containers"][0]["command"] = ["run", VALUE]
+    note = {"kubectl.kubernetes.io/last-applied-configuration": VALUE}
+    world.deployment["metadata"]["annotations"] = note
+    return world
+
+
+def collect(tmp_path: Path, world: World, **environment: str) -> subprocess.CompletedProcess[str]:
+    if not all(shutil.which(tool) for tool in ("bash", "jq")):
+        pytest.skip("bash and jq are needed")
+    programs, source = tmp_path / "bin", tmp_path / "world"
+    for path, value in {**world.files, "logs.json": [container_log(f"Bearer {TOKEN} getAccessToken denied")]}.items():
+        (source / path).parent.mkdir(parents=True, exist_ok=True)
+        (source / path).write_text(json.dumps(value))
+    programs.mkdir(exist_ok=True)
+    for name in ("gcloud", "kubectl"):
+        (programs / name).write_text(FAKE.format(python=sys.executable))
+        (programs / name).chmod(0o755)
+    environment |= {
+        "PATH": f"{programs}{os.pathsep}{os.environ['PATH']}",
+        "FAKE_WORLD": str(source),
+        "FAKE_LOG": str(tmp_path / "calls"),
+        "FAKE_CLUSTER": f"{PROJECT}_europe-west1_main",
+        "HOME": str(tmp_path),
+    }
+    command = ["bash", str(SCRIPT), "--project", PROJECT, "--out", str(tmp_path / "out")]
+    return subprocess.run(command, capture_output=True, text=True, env=environment, check=False, timeout=300)
+
+
+def calls(tmp_path: Path) -> list[list[str]]:
+    return [json.loads(line) for line in (tmp_path / "calls").read_text().splitlines()]
+
+
+def test_what_it_collects_is_enough_to_diagnose(tmp_path: Path, world: World) -> None:
+    run = collect(tmp_path, world)
+    assert run.returncode == 0, run.stderr
+    paths = (str(tmp_path / "out"),)
+    inputs, reading = read_inputs(paths, datetime(2026, 11, 20, 12, tzinfo=UTC), CATALOGUE, lambda what, count: None)
+    assert reading.problems == []
+    (case,) = cases(inputs, world.question)
+    root = diagnose(case).root
+    assert root is not None
+    assert root.cause.id == "member-malformed"
+
+
+def test_it_only_reads(tmp_path: Path, world: World) -> None:
+    collect(tmp_path, world)
+    reading = {"describe", "list", "get", "get-iam-policy", "get-ancestors", "read", "get-credentials"}
+    for call in calls(tmp_path):
+        assert reading & set(call), call
+        assert not {"create", "delete", "update", "apply", "patch", "exec", "logs", "print-access-token"} & set(call)
+        assert "secrets" not in call
+        assert "configmaps" not in call
+
+
+def test_it_keeps_no_values_and_no_tokens(tmp_path: Path, world: World) -> None:
+    collect(tmp_path, world)
+    text = "".join(path.read_text() for path in (tmp_path / "out").rglob("*") if path.is_file())
+    assert "SHOP_PASSWORD" in text
+    assert VALUE not in text
+    assert TOKEN not in text
+    assert "getAccessToken" in text
+
+
+def test_it_goes_on_where_it_stopped(tmp_path: Path, world: World) -> None:
+    collect(tmp_path, world)
+    first = len(calls(tmp_path))
+    (tmp_path / "out" / "projects" / PROJECT / "services.json").unlink()
+    run = collect(tmp_path, world)
+    assert run.returncode == 0
+    again = [call for call in calls(tmp_path)[first:] if "get-credentials" not in call and "get-ancestors" not in call]
+    assert [call[1:3] for call in again] == [["services", "list"]]
+
+
+def test_what_it_may_not_read_is_said_and_kept(tmp_path: Path, world: World) -> None:
+    run = collect(tmp_path, world, FAKE_REFUSES="service-accounts get-iam-policy")
+    assert run.returncode == 1
+    assert "PERMISSION_DENIED" in run.stderr
+    paths = (str(tmp_path / "out"),)
+    inputs, reading = read_inputs(paths, datetime(2026, 11, 20, 12, tzinfo=UTC), CATALOGUE, lambda what, count: None)
+    assert reading.problems == []
+    name = inputs.inventory.service_account_name(GSA)
+    coverage = inputs.inventory.coverage(Part.POLICIES, name)
+    assert not coverage
+    assert "PERMISSION_DENIED" in coverage.reason
+    (case,) = cases(inputs, world.question)
+    diagnosis = diagnose(case)
+    assert diagnosis.root is None
+    assert "binding-missing" in [item.cause.id for item in diagnosis.not_checked]
