@@ -10,6 +10,8 @@ from types import TracebackType
 from typing import Any, Final, Self
 from zlib import crc32
 
+import msgspec
+
 from bindwatch.adapters.questions import Value, sql_text, views_in_order
 from bindwatch.adapters.sql_store import Answer, SqlStore
 from bindwatch.adapters.tables import Column, TableSchema, table_schema
@@ -105,27 +107,34 @@ class DuckDBStore(SqlStore):
             self._connection.commit()
 
     def _insert(self, schema: TableSchema, batch: Sequence[Row]) -> None:
+        news = self._news(schema, batch)
+        if not news:
+            return
         names = ", ".join(column.name for column in schema.columns)
         # A repeated column is never null in BigQuery: what a row lacks is an empty list.
-        given = ", ".join(f"coalesce({c.name}, [])" if c.is_repeated else c.name for c in schema.columns)
+        given = ", ".join(f"coalesce(item.{c.name}, [])" if c.is_repeated else f"item.{c.name}" for c in schema.columns)
         structure = [{column.name: _json_structure(column) for column in schema.columns}]
-        same = " and ".join(f"known.{name} = new.{name}" for name in schema.key)
         self._connection.execute(
             f"""
             insert into {schema.name} ({names})
-            with sent as (
-                select item, place
-                from unnest(from_json(cast($rows as json), $structure)) with ordinality as sent(item, place)
-            ),
-            new as (
-                select item.* from sent
-                qualify row_number() over (partition by {_items(schema.key)} order by place) = 1
-            )
-            select {given} from new
-            where not exists (select 1 from {schema.name} as known where {same})
+            select {given} from (select unnest(from_json(cast($rows as json), $structure)) as item)
             """,  # noqa: S608 - names of our own schema files
-            {"rows": _json(batch), "structure": json.dumps(structure)},
+            {"rows": _json(news), "structure": json.dumps(structure)},
         )
+
+    def _news(self, schema: TableSchema, batch: Sequence[Row]) -> list[Row]:
+        """The rows whose key is not there yet, the first of each; keys are compared as text."""
+        first: dict[str, Row] = {}
+        for row in batch:
+            first.setdefault("|".join(str(row[name]) for name in schema.key), row)
+        key = " || '|' || ".join(_as_text(schema, name) for name in schema.key)
+        known = self._connection.execute(
+            f"select {key} as known from {schema.name} where known in (select unnest($keys))",  # noqa: S608 - as above
+            {"keys": list(first)},
+        ).fetchall()
+        for (name,) in known:
+            del first[name]
+        return list(first.values())
 
     def _apply_schema(self) -> None:
         execute = self._connection.execute
@@ -189,14 +198,19 @@ def _json_structure(column: Column) -> Any:
     return [base] if column.is_repeated else base
 
 
-def _items(key: Sequence[str]) -> str:
-    return ", ".join(f"item.{name}" for name in key)
+def _as_text(schema: TableSchema, name: str) -> str:
+    """A key column as rows spell it."""
+    column = next(column for column in schema.columns if column.name == name)
+    if column.type == "STRING":
+        return name
+    return f"strftime({name}, '%Y-%m-%d %H:%M:%S.%f')" if column.type == "TIMESTAMP" else f"cast({name} as varchar)"
 
 
 def _json(batch: Sequence[Row]) -> str:
-    text = json.dumps(batch, ensure_ascii=False)
-    # Neither engine keeps half a surrogate pair; text from logs may hold anything.
-    return text if text.isascii() else text.encode("utf-8", "replace").decode("utf-8")
+    try:
+        return msgspec.json.encode(batch).decode()
+    except UnicodeEncodeError:  # neither engine keeps half a surrogate pair; text from logs may hold anything
+        return json.dumps(batch, ensure_ascii=False).encode("utf-8", "replace").decode()
 
 
 def _native(value: Value) -> Any:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from bindwatch.engine import RuleFailure
-from bindwatch.model.finding import AssetRef, Finding, LogRef, Source, State
+from bindwatch.model.finding import Finding, LogRef, State
 from bindwatch.model.log_entry import LogEntry, parse_time
 from bindwatch.model.record import finding_record
 from bindwatch.pipeline.ports import Json, Row, StandingFinding
@@ -13,6 +13,8 @@ from bindwatch.pipeline.ports import Json, Row, StandingFinding
 _LONGEST_USER_AGENT = 512
 _LONGEST_REASON = 2048
 _CREDIBLE_LEAD = timedelta(days=1)  # Cloud Logging takes no entry from further in the future
+
+_NO_SOURCE = dict.fromkeys(("log_name", "insert_id", "timestamp", "asset", "etag", "url"), "")
 
 
 def digest(*parts: str) -> str:
@@ -87,7 +89,7 @@ def finding_event(finding: Finding, recording: Recording) -> Row:
     event_key = finding.event_key
     if recording.opening or recording.is_worse:
         event_key = digest(event_key, str(recording.opening), finding.severity.name if recording.is_worse else "")
-    record: dict[str, Json] = finding_record(finding)
+    record = finding_record(finding)
     del record["state"]
     observed_at = parse_time(finding.observed_at)
     if observed_at is None or observed_at > recording.recorded_at + _CREDIBLE_LEAD:
@@ -102,32 +104,10 @@ def finding_event(finding: Finding, recording: Recording) -> Row:
         "run_id": recording.run_id,
         "baseline": recording.baseline,
         "severity_level": int(finding.severity),
-        "evidence": [_evidence(source) for source in finding.evidence],
+        "evidence": [_NO_SOURCE | source for source in record["evidence"]],
         "actor": "",
         "reason": "",
     }
-
-
-def _evidence(source: Source) -> Row:
-    match source:
-        case LogRef():
-            return {
-                "log_name": source.log_name,
-                "insert_id": source.insert_id,
-                "timestamp": source.timestamp,
-                "asset": "",
-                "etag": "",
-                "url": source.url,
-            }
-        case AssetRef():
-            return {
-                "log_name": "",
-                "insert_id": "",
-                "timestamp": "",
-                "asset": source.asset,
-                "etag": source.etag,
-                "url": "",
-            }
 
 
 def ending_event(

@@ -21,6 +21,7 @@ from bindwatch.pipeline.ports import FindingStore, Row
 from bindwatch.pipeline.rows import digest, timestamp
 
 POLICY: Final = "policy"
+_SETS_POLICY: Final = ("setiampolicy", "setiampermissions")
 _Grants = list[tuple[str, str, str]]  # role, member, expression of the condition
 
 
@@ -43,7 +44,9 @@ def with_previous_policy(entry: LogEntry, store: FindingStore) -> LogEntry:
 
 def snapshot_of_entry(entry: LogEntry) -> Row | None:
     """The policy an entry wrote, as a row; None where it wrote or shows none."""
-    if entry.failed or entry.time is None or not (entry.grants or entry.removed_grants):
+    if not entry.method.lower().endswith(_SETS_POLICY):  # first: it is asked of every entry
+        return None
+    if entry.failed or entry.time is None:
         return None
     policy = entry.requested_policy
     if not policy.has("bindings"):
