@@ -83,7 +83,8 @@ def _store(value: str) -> Dataset | File:
     raise ValueError(f"expected bigquery:PROJECT.DATASET or duckdb:FILE, found {value!r}")
 
 
-def _outlet(value: str) -> Topic | File:
+def read_outlet(value: str) -> Topic | File:
+    """`projects/PROJECT/topics/TOPIC` or `file:PATH`. Raises ValueError."""
     if value.startswith("file:") and len(value) > len("file:"):
         return File(value.removeprefix("file:"))
     if _TOPIC.fullmatch(value):
@@ -117,14 +118,14 @@ class Settings:
     alerts: Topic | File = _variable(
         "ALERTS",
         "Where alerts are announced: `projects/PROJECT/topics/TOPIC`, or `file:PATH` (one JSON line each).",
-        _outlet,
+        read_outlet,
         File("alerts.ndjson"),
         "`file:alerts.ndjson`; required on Cloud Run",
     )
     dead_letters: Topic | File = _variable(
         "DEAD_LETTERS",
         "Where messages go that are no audit log entries, with the reason: a topic or `file:PATH`.",
-        _outlet,
+        read_outlet,
         File("dead-letters.ndjson"),
         "`file:dead-letters.ndjson`; required on Cloud Run",
     )

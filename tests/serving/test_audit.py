@@ -12,6 +12,7 @@ import pytest
 
 from bindwatch.adapters.duckdb import DuckDBStore
 from bindwatch.adapters.google_apis import GoogleApis
+from bindwatch.adapters.needs import NEEDS
 from bindwatch.engine import Engine
 from bindwatch.inventory import Inventory
 from bindwatch.knowledge.roles import RoleCatalogue
@@ -203,3 +204,11 @@ def test_one_project_is_judged_with_what_stands_above_it(world: World) -> None:
     assert projects_of(world.findings()) == {"example-0001"}
     assert world.organization.calls["get_iam_policy"] >= 2
     json.dumps(result.not_read)
+
+
+def test_the_audit_asks_nothing_that_is_not_declared(world: World) -> None:
+    deny_whole(world.organization)
+    world.audit()
+    world.audit("projects/example-0001")
+    declared = {call.method for call in NEEDS["audit"]}
+    assert set(world.organization.calls) <= declared

@@ -15,7 +15,7 @@ from typing import Any, Final
 from bindwatch.errors import BackendError
 
 _LONGEST_REASON: Final = 300
-_LOG_IN: Final = "Try: gcloud auth application-default login"
+LOG_IN: Final = "Try: gcloud auth application-default login"
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,7 +143,7 @@ class GoogleApis:
         except (exceptions.GoogleAPICallError, exceptions.RetryError) as error:
             raise NotReadError(*_reason(call, error)) from error
         except GoogleAuthError as error:
-            raise BackendError(f"no credentials for Google Cloud: {error}. {_LOG_IN}") from error
+            raise BackendError(f"no credentials for Google Cloud: {error}. {LOG_IN}") from error
 
     def _retry(self) -> Any:
         from google.api_core import exceptions
@@ -172,7 +172,7 @@ class GoogleApis:
                 try:
                     self._clients[path] = self._made(client)
                 except GoogleAuthError as error:
-                    raise BackendError(f"no credentials for Google Cloud: {error}. {_LOG_IN}") from error
+                    raise BackendError(f"no credentials for Google Cloud: {error}. {LOG_IN}") from error
             return self._clients[path]
 
     def _made(self, client: Any) -> Any:
@@ -219,6 +219,6 @@ def _reason(call: Call, error: Any) -> tuple[Refusal, str]:
         case exceptions.BadRequest():
             return Refusal.INVALID, f"{call} refused the request: {text}"
         case exceptions.Unauthenticated():
-            return Refusal.OTHER, f"the credentials were refused: {text}. {_LOG_IN}"
+            return Refusal.OTHER, f"the credentials were refused: {text}. {LOG_IN}"
         case _:
             return Refusal.OTHER, f"{call}: {type(cause).__name__}: {text}"

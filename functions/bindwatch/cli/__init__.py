@@ -28,6 +28,10 @@ _COMMANDS: Final = {
     "close": ("close", "Close a finding by hand."),
     "diff": ("diff", "What opened, came back or ended since then."),
     "query": ("query", "Ask a store one of its questions."),
+    "replay": ("replay", "Judge the entries of the past into a store."),
+    "deadletters": ("deadletters", "Messages that were no entries: look, and post again."),
+    "alerts": ("alerts", "Follow alerts, or send one again."),
+    "permissions": ("permissions", "What each function needs on Google Cloud."),
 }
 
 

@@ -1,0 +1,109 @@
+"""A live cluster over its own API, with a kubeconfig: the objects that say something of identity."""
+
+import json
+from collections.abc import Iterator
+from typing import Any, Final
+
+from bindwatch.errors import ConfigError
+from bindwatch.inventory import Hint, InventoryBuilder, Origin, Part, read_inventory_document
+
+# Path of the list for all namespaces, the part it fills, and the API group and resource that RBAC must allow `list` on.
+LISTS: Final = (
+    ("/api/v1/serviceaccounts", Part.KUBERNETES_SERVICE_ACCOUNTS, "", "serviceaccounts"),
+    ("/api/v1/pods", Part.PODS, "", "pods"),
+    ("/api/v1/nodes", Part.NODES, "", "nodes"),
+    ("/api/v1/namespaces", Part.NAMESPACES, "", "namespaces"),
+    ("/apis/networking.k8s.io/v1/networkpolicies", Part.NETWORK_POLICIES, "networking.k8s.io", "networkpolicies"),
+    ("/apis/apps/v1/deployments", Part.WORKLOADS, "apps", "deployments"),
+    ("/apis/apps/v1/statefulsets", Part.WORKLOADS, "apps", "statefulsets"),
+    ("/apis/apps/v1/daemonsets", Part.WORKLOADS, "apps", "daemonsets"),
+    ("/apis/batch/v1/jobs", Part.WORKLOADS, "batch", "jobs"),
+    ("/apis/batch/v1/cronjobs", Part.WORKLOADS, "batch", "cronjobs"),
+)
+_PAGE: Final = 500
+
+
+class KubernetesApi:
+    """One cluster, as a context of a kubeconfig names it.
+
+    The kubeconfig is read by the kubernetes package, which knows every way to log in; the lists are asked for plainly,
+    because its methods change their form from version to version.
+    """
+
+    def __init__(self, *, context: str | None = None, kubeconfig: str | None = None) -> None:
+        try:
+            from kubernetes import client, config
+        except ImportError as error:
+            raise ConfigError(["a live cluster needs the package kubernetes: pip install 'bindwatch[cli]'"]) from error
+        settings: Any = client.Configuration()
+        try:
+            config.load_kube_config(kubeconfig, context, settings)  # type: ignore[no-untyped-call]
+        except (config.ConfigException, OSError) as error:
+            raise ConfigError([f"kubeconfig: {error}"]) from error
+        import urllib3
+
+        self._errors = (urllib3.exceptions.HTTPError, OSError)
+        self._host = str(settings.host)
+        self._headers = {
+            item["key"]: item["value"] for item in settings.auth_settings().values() if item["in"] == "header"
+        }
+        self._http = urllib3.PoolManager(
+            cert_reqs="CERT_REQUIRED" if settings.verify_ssl else "CERT_NONE",
+            ca_certs=settings.ssl_ca_cert,
+            cert_file=settings.cert_file,
+            key_file=settings.key_file,
+            retries=urllib3.Retry(3, backoff_factor=0.5, status_forcelist=(429, 500, 503), raise_on_status=False),
+            timeout=30.0,
+        )
+
+    def read(self, builder: InventoryBuilder, cluster: str) -> bool:
+        """Read the objects of the cluster with this canonical name; what was refused is noted. True if nothing was."""
+        refused: dict[Part, str] = {}
+        for path, part, group, resource in LISTS:
+            try:
+                for page in self._pages(path):
+                    if page.get("items"):  # an empty list of one kind of workload says nothing of the others
+                        read_inventory_document(page, builder, origin=Origin(path), hint=Hint(cluster=cluster))
+            except self._errors as error:
+                refused[part] = _reason(error, group, resource)
+            else:
+                if part is not Part.WORKLOADS:
+                    builder.saw(part, cluster)
+        if Part.WORKLOADS not in refused:
+            builder.saw(Part.WORKLOADS, cluster)
+        for part, reason in refused.items():
+            builder.could_not_read(part, cluster, reason)
+        return not refused
+
+    def _pages(self, path: str) -> Iterator[dict[str, Any]]:
+        token = ""
+        while True:
+            query = {"limit": str(_PAGE)} | ({"continue": token} if token else {})
+            answer = self._http.request("GET", self._host + path, fields=query, headers=self._headers)
+            if answer.status != 200:
+                raise _RefusedError(answer.status)
+            page: dict[str, Any] = json.loads(answer.data)
+            token = page.get("metadata", {}).get("continue", "")
+            yield page
+            if not token:
+                return
+
+
+class _RefusedError(OSError):
+    """An answer that is no list."""
+
+    def __init__(self, status: int) -> None:
+        super().__init__(f"status {status}")
+        self.status = status
+
+
+def _reason(error: Exception, group: str, resource: str) -> str:
+    match getattr(error, "status", None):
+        case 403:
+            return f"permission denied: needs list on {resource}{f' of {group}' if group else ''} in all namespaces"
+        case 401:
+            return "the cluster refused the credentials: gcloud container clusters get-credentials renews them"
+        case 404:
+            return f"the cluster does not serve {resource}"
+        case _:
+            return f"the cluster did not answer: {error}"[:300]

@@ -1,0 +1,89 @@
+"""What each function and command asks of Google Cloud: the permissions it needs, the narrowest roles, and where."""
+
+from collections import defaultdict
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Final
+
+from bindwatch.adapters import asset_inventory, cloud_logging, iam_api, resource_manager
+from bindwatch.adapters.google_apis import Call, GoogleApis
+
+_BIGQUERY: Final = "bigquery.googleapis.com"
+_CLIENT: Final = "google.cloud.bigquery:Client"
+WRITE_ROWS: Final = Call(
+    _BIGQUERY,
+    _CLIENT,
+    "insert_rows_json",
+    ("bigquery.tables.updateData",),
+    "roles/bigquery.dataEditor",
+    "dataset",
+    0,
+)
+READ_ROWS: Final = Call(
+    _BIGQUERY, _CLIENT, "query", ("bigquery.tables.getData",), "roles/bigquery.dataViewer", "dataset", 0
+)
+RUN_QUERIES: Final = Call(
+    _BIGQUERY, _CLIENT, "query", ("bigquery.jobs.create",), "roles/bigquery.jobUser", "project of the store", 0
+)
+PUBLISH: Final = Call(
+    "pubsub.googleapis.com",
+    "google.pubsub_v1:PublisherClient",
+    "publish",
+    ("pubsub.topics.publish",),
+    "roles/pubsub.publisher",
+    "topic",
+    0,
+)
+_STORE: Final = (WRITE_ROWS, READ_ROWS, RUN_QUERIES)
+_BOUNDARIES: Final = (iam_api.LIST_BOUNDARIES, iam_api.SEARCH_BOUNDARY_BINDINGS)
+_DENY: Final = (iam_api.LIST_DENY, iam_api.GET_DENY)
+
+NEEDS: Final[Mapping[str, tuple[Call, ...]]] = MappingProxyType(
+    {
+        "on_log_entry": (*_STORE, PUBLISH),
+        "audit": (
+            *asset_inventory.CALLS,
+            *resource_manager.CALLS,
+            *_DENY,
+            *_BOUNDARIES,
+            iam_api.LIST_ROLES,
+            *_STORE,
+            PUBLISH,
+        ),
+        "sweep": (cloud_logging.LIST_SINKS, *_STORE, PUBLISH),
+        "hunt": (),
+        "replay": (cloud_logging.LIST_ENTRIES, *_STORE),
+    }
+)
+"""The calls of each function, and of the command that reads history."""
+
+
+def roles_for(name: str) -> dict[tuple[str, str], list[str]]:
+    """The roles a function needs, each with where it is granted: the permissions it is for."""
+    roles: defaultdict[tuple[str, str], list[str]] = defaultdict(list)
+    for call in NEEDS[name]:
+        held = roles[call.role, call.level]
+        held += [permission for permission in call.permissions if permission not in held]
+    return dict(roles)
+
+
+_NOT_ASKED: Final = frozenset({"topic", "dataset", "project of the store"})
+_SCOPES: Final = {"organizations": "Organizations", "folders": "Folders", "projects": "Projects"}
+
+
+def missing_on(apis: GoogleApis, scope: str, name: str) -> tuple[str, ...]:
+    """The permissions of a function that the caller does not hold on `organizations/1`, `folders/2` or `projects/p`.
+
+    Asked of the levels above a resource alone; topics and datasets are not asked. Raises NotReadError.
+    """
+    kind, _, _ = scope.partition("/")
+    level = kind.removesuffix("s")
+    asked = [call for call in NEEDS[name] if level in call.level and call.level not in _NOT_ASKED]
+    wanted = sorted({permission for call in asked for permission in call.permissions})
+    if not wanted:
+        return ()
+    client = f"google.cloud.resourcemanager_v3:{_SCOPES[kind]}Client"
+    ask = Call("cloudresourcemanager.googleapis.com", client, "test_iam_permissions", (), "", level, 600)
+    answer = apis.get(ask, {"resource": scope, "permissions": wanted})
+    held = set(answer.get("permissions", []))
+    return tuple(permission for permission in wanted if permission not in held)
