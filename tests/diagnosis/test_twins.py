@@ -64,4 +64,5 @@ def test_every_cause_has_a_twin() -> None:
 
 def test_every_cause_is_listed_once_with_its_row() -> None:
     assert [cause.id for cause in CAUSES] == list(dict.fromkeys(cause.id for cause in CAUSES))
-    assert sorted(int(cause.row[1:]) for cause in CAUSES) == list(range(1, 49))
+    rows = [cause.row for cause in CAUSES if cause.row.startswith("F")]
+    assert sorted(int(row[1:]) for row in rows) == list(range(1, 49))

@@ -424,6 +424,21 @@ def _public_api(world: World) -> None:
     )
 
 
+def _unauthenticated(world: World) -> None:
+    entry = refused_read(world)
+    entry["protoPayload"]["status"] = {"code": 16, "message": "Request had invalid authentication credentials."}
+    world.logs.append(entry)
+
+
+def _minted(world: World) -> None:
+    world.logs.append(mint(caller(world), minutes=5))
+
+
+def _expired(world: World) -> None:
+    _exchange_quota(world)
+    world.logs[-1]["protoPayload"]["status"] = {"code": 3, "message": "The subject token has expired."}
+
+
 def _perimeter(world: World) -> None:
     violation = {"type": "VPC_SERVICE_CONTROLS", "description": "abc"}
     details = [{"@type": "type.googleapis.com/google.rpc.PreconditionFailure", "violations": [violation]}]
@@ -492,6 +507,8 @@ TWINS: tuple[Twin, ...] = (
         says("HTTP/499 GET /computeMetadata/v1/instance/service-accounts/default/token", metadata=True),
         outside=True,
     ),
+    Twin("token-not-refreshed", LEGACY_STYLES, _unauthenticated, _minted, outside=True),
+    Twin("token-not-refreshed", ALL, _expired, outside=True, name="exchange"),
     Twin("node-pool-not-gke-metadata", GKE, pool_mode(0, "GCE_METADATA")),
     Twin("mixed-node-pools", GKE, pool_mode(1, "GCE_METADATA"), _two_pools),
     Twin(

@@ -81,6 +81,10 @@ def command(
     paint = Paint(color=not no_color)
     if form == "json":
         records = [diagnosis_record(item) for item in diagnoses]
+        if text:
+            records = [
+                {**record, "error": _error_record(text, item)} for record, item in zip(records, diagnoses, strict=True)
+            ]
         document: object = records[0] if len(records) == 1 and not every else records
         json.dump(document, sys.stdout, indent=2, ensure_ascii=True)
         sys.stdout.write("\n")
@@ -194,14 +198,22 @@ def _wrapped(name: str, text: str) -> str:
     return f"  {name:<7} {wrapped(text, ' ' * 10).lstrip()}"
 
 
+def _error_record(text: str, diagnosis: Diagnosis | None) -> dict[str, object]:
+    causes = ranked_causes(text)
+    return {
+        "symptoms": [item.id for item in recognise(text)],
+        "permission": named_permission(text) or None,
+        "causes": list(ranked(diagnosis, causes) if diagnosis is not None else causes),
+    }
+
+
 def _write_error(text: str, diagnoses: tuple[Diagnosis, ...], form: str, paint: Paint) -> None:
     causes = ranked_causes(text)
     if diagnoses:
         causes = ranked(diagnoses[0], causes)
     symptoms = recognise(text)
     if form == "json":
-        document = {"symptoms": [item.id for item in symptoms], "causes": list(causes)}
-        json.dump(document, sys.stdout, indent=2)
+        json.dump(_error_record(text, None), sys.stdout, indent=2)
         sys.stdout.write("\n")
         return
     if not symptoms:

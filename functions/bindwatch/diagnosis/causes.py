@@ -64,7 +64,10 @@ _QUESTIONS: Final = MappingProxyType(
 
 @dataclass(frozen=True, slots=True)
 class Cause:
-    """One cause. `from_logs` ones are seen in log entries and texts only: no configuration shows them."""
+    """One cause. `from_logs` ones are seen in log entries and texts only: no configuration shows them.
+
+    Rows F1 to F48 are the failure modes of Workload Identity, R those of token rotation.
+    """
 
     id: str
     row: str
@@ -106,6 +109,13 @@ CAUSES: Final[tuple[Cause, ...]] = (
         "F37",
         Step.METADATA_SERVER,
         "The client asks for an identity token without an audience",
+        from_logs=True,
+    ),
+    Cause(
+        "token-not-refreshed",
+        "R1",
+        Step.METADATA_SERVER,
+        "The client goes on using a token beyond its life",
         from_logs=True,
     ),
     Cause(

@@ -39,6 +39,7 @@ CHECKS: Final = MappingProxyType(
         "non-pod-ip": logs.non_pod_ip,
         "unsupported-metadata-path": logs.unsupported_path,
         "audience-missing": logs.audience_missing,
+        "token-not-refreshed": logs.token_not_refreshed,
         "too-many-metadata-connections": node.too_many_connections,
         "node-pool-not-gke-metadata": node.node_pool_metadata,
         "mixed-node-pools": node.mixed_node_pools,

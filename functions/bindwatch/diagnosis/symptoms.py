@@ -132,6 +132,32 @@ SYMPTOMS: Final[tuple[Symptom, ...]] = (
         "key-file-shadows-workload-identity",
     ),
     _symptom(
+        "token-not-defined",
+        "the metadata server has no token for the workload",
+        r"GCE metadata \\?[\"'][^\n]{0,200}\\?[\"'] not defined"
+        r"|(?:token|service-accounts/default)[^\n]{0,120}\bnot defined\b",
+        "gsa-not-found gsa-deleted annotation-missing",
+    ),
+    _symptom(
+        "identity-binding-token",
+        "the pool that is asked for does not exist",
+        r"(?:identitybindingtoken|idbindtoken)[^\n]{0,160}",
+        "pool-of-another-project workload-identity-disabled fleet-pool-mismatch",
+    ),
+    _symptom(
+        "sign-denied",
+        "the account may not sign as itself or another",
+        r"iam\.serviceAccounts\.sign(?:Blob|Jwt)|SigningError|signBlob|you need a private key to sign credentials",
+        "target-role-missing role-cannot-mint delegate-missing-token-creator email-endpoint-returns-pool",
+    ),
+    _symptom(
+        "metadata-flavor",
+        "the client does not speak as the metadata server wants",
+        r"Missing required header \\?[\"']?Metadata-Flavor|X-Forwarded-For[^\n]{0,60}metadata",
+        "unsupported-metadata-path non-pod-ip",
+        "unsupported-metadata-path",
+    ),
+    _symptom(
         "gsa-unknown",
         "Google knows no account of that e-mail",
         r"Gaia id not found|Unknown service account|unknown user or service account"
@@ -188,10 +214,12 @@ SYMPTOMS: Final[tuple[Symptom, ...]] = (
         "mint-denied",
         "the workload may not mint tokens as its account",
         r"getAccessToken|IAM returned 403|Unable to generate access token|generateAccessToken[^\n]{0,200}\b403\b"
-        r"|unable to impersonate|iam\.serviceAccounts\.(?:getOpenIdToken|signBlob|signJwt)"
-        r"|roles/iam\.workloadIdentityUser|compute: Received 403",
-        "binding-missing member-malformed pool-of-another-project role-cannot-mint annotation-shadows-direct-grant"
-        " condition-not-met binding-removed propagation-delay",
+        r"|unable to impersonate|iam\.serviceAccounts\.getOpenIdToken"
+        r"|roles/iam\.workloadIdentityUser|compute: Received 403"
+        r"|status code 403 trying to fetch[^\n]{0,120}service-accounts/default"
+        r"|failed to (?:get|generate)[^\n]{0,60}access token",
+        "binding-missing member-malformed pool-of-another-project gsa-not-found role-cannot-mint"
+        " annotation-shadows-direct-grant condition-not-met binding-removed propagation-delay",
     ),
     _symptom(
         "exchange-denied",
@@ -201,11 +229,20 @@ SYMPTOMS: Final[tuple[Symptom, ...]] = (
         "fleet-pool-mismatch binding-missing projected-token-volume-missing",
     ),
     _symptom(
+        "token-expired",
+        "a token was used beyond its life",
+        r"(?:token|credentials?|assertion)[^\n]{0,60}(?:has |is |have )?expired|invalid_token"
+        r"|expired (?:id |access )?token"
+        r"|ID Token issued at [^\n]{0,40} is stale to sign-in|reauth related error",
+        "token-not-refreshed key-file-shadows-workload-identity fleet-pool-mismatch",
+        "token-not-refreshed",
+    ),
+    _symptom(
         "federated-rejected",
         "a service does not take the token",
         r"invalid authentication credentials|Expected OAuth 2 access token|ACCESS_TOKEN_TYPE_UNSUPPORTED"
         r"|\b401\b[^\n]{0,40}Unauthorized|UNAUTHENTICATED",
-        "service-rejects-federated-token gsa-disabled annotation-missing",
+        "service-rejects-federated-token default-ksa-used annotation-missing gsa-disabled",
     ),
     _symptom(
         "metadata-500",
@@ -257,7 +294,9 @@ SYMPTOMS: Final[tuple[Symptom, ...]] = (
         r"|metadata(?:\.google\.internal|[ _-]?server|[^\n]{0,20}service)?[^\n]{0,160}"
         r"(?:i/o timeout|timed? ?out|connection refused|ECONNREFUSED|unreachable|not available|unavailable"
         r"|reset by peer|connect: |Failed to (?:connect|retrieve))"
-        r"|(?:i/o timeout|timed? ?out|Failed to connect|ECONNREFUSED)[^\n]{0,160}metadata",
+        r"|(?:i/o timeout|timed? ?out|Failed to connect|ECONNREFUSED)[^\n]{0,160}metadata"
+        r"|failed to prepare storage service|No credentialed accounts|Failed to detect whether we are running on"
+        r"|Unable to acquire the project number",
         "network-policy-blocks-metadata metadata-startup-race node-pool-not-gke-metadata workload-identity-disabled",
     ),
     _symptom(
@@ -265,7 +304,7 @@ SYMPTOMS: Final[tuple[Symptom, ...]] = (
         "the federated identity lacks a permission",
         r"principal(?:Set)?://iam\.googleapis\.com|svc\.id\.goog[^\n]{0,160}(?:does not have|denied|permission|lacks)"
         r"|(?:does not have|denied|permission)[^\n]{0,160}svc\.id\.goog",
-        "annotation-missing direct-grant-missing project-number-wrong selector-malformed default-ksa-used",
+        "annotation-missing direct-grant-missing default-ksa-used project-number-wrong selector-malformed",
     ),
     _symptom(
         "node-identity-denied",

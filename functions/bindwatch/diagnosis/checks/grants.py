@@ -11,7 +11,7 @@ from bindwatch.diagnosis.outcome import Clear, Evidence, Fix, Outcome, Unknown, 
 from bindwatch.diagnosis.target import target_of
 from bindwatch.diagnosis.traces import RefusedChange
 from bindwatch.inventory import Part
-from bindwatch.inventory.hierarchy import DenyPolicy, DenyRule
+from bindwatch.inventory.hierarchy import DenyPolicy, DenyRule, EnabledService
 from bindwatch.inventory.workloads import GSA_ANNOTATION
 from bindwatch.model.change import (
     AddBinding,
@@ -100,7 +100,13 @@ def federated_token_rejected(case: Case) -> Outcome:
     if case.impersonates:
         return Clear(f"it acts as {case.email}, whose tokens every service takes")
     services = {service_of(target.resource) for target in case.targets if target.resource}
-    refusals = [item for item in case.refusals if "federated-rejected" in item.symptoms or item.code == 16]
+    refusals = [
+        item
+        for item in case.refusals
+        if ("federated-rejected" in item.symptoms or item.code == 16)
+        # What was accepted before is accepted: then it is the token that got old.
+        and not case.traces.succeeded(case.principal.identity, "sts.googleapis.com")
+    ]
     services |= {item.service for item in refusals}
     text, told = case.said("federated-rejected")
     for grant in case.direct_grants:
@@ -391,9 +397,9 @@ def credentials_api(case: Case) -> Outcome:
     off, unknown = [], []
     for project in _api_projects(case):
         enabled = case.inventory.enabled(project, CREDENTIALS_API)
-        if enabled is False:
+        if enabled is False and project in _with_services(case):
             off.append(project)
-        elif enabled is None:
+        elif not enabled:
             unknown.append(project)
     deeds = [item for item in case.traces.service_deeds if item.service == CREDENTIALS_API]
     if deeds:
@@ -417,6 +423,16 @@ def credentials_api(case: Case) -> Outcome:
     if unknown:
         return Unknown(f"enabled services of project {unknown[0]}")
     return Clear(f"{CREDENTIALS_API} is on")
+
+
+def _with_services(case: Case) -> frozenset[str]:
+    """The projects with any enabled API: a list without one belongs to a project whose number nobody mapped."""
+    known = case.inputs.of_clusters
+    key = "services", ""
+    if key not in known:
+        known[key] = frozenset(item.project for item in case.inventory.all(EnabledService))
+    projects: frozenset[str] = known[key]
+    return projects
 
 
 def quota(case: Case) -> Outcome:

@@ -8,6 +8,8 @@ from bindwatch.diagnosis.traces import TextSeen
 from bindwatch.model.log_entry import parse_time
 
 _STARTING = timedelta(seconds=60)
+UNAUTHENTICATED = 16
+_LIFE = timedelta(hours=1)
 _LOGS = "logs of its containers and of gke-metadata-server"
 
 
@@ -96,6 +98,40 @@ def audience_missing(case: Case) -> Outcome:
         _evidence(shown[0], "the identity endpoint was asked without an audience"),
         Fix("Add ?audience=URL to the request for the identity token", outside="the client makes the request"),
     )
+
+
+def token_not_refreshed(case: Case) -> Outcome:
+    """The node goes on minting, and calls fail as unauthenticated: the client keeps a token it got long ago."""
+    fix = Fix(
+        "Take a token from the client library for each call, or refresh it before it expires; read token files anew for"
+        " each exchange, and mount their directory without subPath",
+        outside="the client keeps the token",
+    )
+    if case.email and case.google_account is not None and case.google_account.disabled:
+        return Clear("its tokens are rejected because the account is disabled")
+    expired = next((item for item in case.refusals if "token-expired" in item.symptoms), None)
+    if expired is not None:
+        return found(entry(f"{expired.service} refused a token that had expired", expired.ref), fix)
+    for refusal in case.refusals:
+        if refusal.code != UNAUTHENTICATED or refusal.service == "sts.googleapis.com":
+            continue
+        minted = case.traces.succeeded(case.principal.identity, case.email or "sts.googleapis.com")
+        worked = case.traces.succeeded(refusal.caller, "")
+        if minted is not None and minted >= refusal.first - _LIFE and (worked is None or worked <= refusal.last):
+            times = f", {refusal.count} times" if refusal.count > 1 else ""
+            return found(
+                (
+                    entry(f"{refusal.service} did not accept its token any more{times}", refusal.ref),
+                    Evidence(f"fresh tokens were minted for it until {minted:%F %T} UTC"),
+                ),
+                fix,
+            )
+    text, told = case.said("token-expired")
+    if text is not None or told:
+        return found(_evidence(text, "a token was used beyond its life"), fix)
+    if not case.traces:
+        return Unknown("audit log entries of its calls, and of the tokens minted for it")
+    return Clear("no call failed for an expired token")
 
 
 def control_plane(case: Case) -> Outcome:
