@@ -8,6 +8,8 @@ from enum import StrEnum
 from fnmatch import translate
 from typing import Final, Generic, TypeVar
 
+import msgspec
+
 from bindwatch.inventory import Inventory, Part
 from bindwatch.knowledge.roles import RoleCatalogue
 from bindwatch.model.change_window import ChangeWindow
@@ -137,8 +139,7 @@ def _any_of(globs: Iterable[str]) -> re.Pattern[str]:
     return re.compile("|".join(patterns), re.IGNORECASE) if patterns else re.compile(r"(?!)")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Match:
+class Match(msgspec.Struct, frozen=True, kw_only=True):
     """What a rule saw once: on which subject, in words, and how to put it right.
 
     What is left empty is taken from the entry or the rule: `resource_name`, `project`, `principal`, `severity`.

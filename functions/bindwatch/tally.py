@@ -1,7 +1,9 @@
 """What stands after all sightings: one line per problem, however often and in whichever order it was seen."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+
+from msgspec.structs import replace
 
 from bindwatch.model.finding import Finding, State
 

@@ -1,10 +1,15 @@
-"""What a rule found, as it is kept: severity, evidence, and the exact way out."""
+"""What a rule found, as it is kept: severity, evidence, and the exact way out.
+
+The values are msgspec structs: making a frozen dataclass of twenty fields costs as much as judging an entry.
+"""
 
 import hashlib
-from dataclasses import dataclass
 from enum import IntEnum, StrEnum
-from functools import cached_property
 from urllib.parse import quote
+
+import msgspec
+
+from bindwatch.model.lazily import lazily
 
 
 class Severity(IntEnum):
@@ -43,8 +48,7 @@ class State(StrEnum):
     CLOSED = "CLOSED"
 
 
-@dataclass(frozen=True, slots=True)
-class LogRef:
+class LogRef(msgspec.Struct, frozen=True, gc=False):
     """The log entry that shows a finding. `(log_name, timestamp, insert_id)` identifies it: insertId alone repeats."""
 
     log_name: str
@@ -66,8 +70,7 @@ class LogRef:
         return f"https://console.cloud.google.com/logs/query;query={quote(query, safe='')}{tail}"
 
 
-@dataclass(frozen=True, slots=True)
-class AssetRef:
+class AssetRef(msgspec.Struct, frozen=True, gc=False):
     """The inventory item that shows a finding, with the etag of its policy where it has one."""
 
     asset: str
@@ -82,8 +85,7 @@ class AssetRef:
 Source = LogRef | AssetRef
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Remediation:
+class Remediation(msgspec.Struct, frozen=True, kw_only=True):
     """The way out: commands to paste, in the order to run them, what they risk and how to undo them."""
 
     summary: str
@@ -93,8 +95,7 @@ class Remediation:
     undo: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, kw_only=True)
-class Finding:
+class Finding(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     """One problem with one subject on one resource.
 
     Judging the same input again gives an equal finding; `finding_id` does not depend on the source, so an entry and
@@ -122,7 +123,7 @@ class Finding:
     techniques: tuple[str, ...] = ()
     score: int | None = None
 
-    @cached_property
+    @lazily
     def finding_id(self) -> str:
         """The identity of the problem: rule, resource and subject, and nothing else."""
         return _digest(self.rule_id, self.resource_name, self.subject)

@@ -204,6 +204,16 @@ class LogEntry:
         self.wire = wire
         self.payload = payload
         self.was_read_deeply = False
+        self.service = payload.service_name
+        """The API that was called (`iam.googleapis.com`)."""
+        self.method = payload.method_name
+        """The methodName as the service writes it."""
+        self.caller_ip = payload.request_metadata.caller_ip
+        """The address as logged; not always an IP (`gce-internal-ip`, `private`)."""
+        self.user_agent = payload.request_metadata.caller_supplied_user_agent
+        """What the caller says it is; the caller controls it."""
+        self.failed = failed(wire, payload)
+        """Whether the call failed. Success has five encodings; failure is a code, or ERROR without one."""
         if facts is not None:  # what is decoded already need not be decoded again
             deed = facts.proto_payload
             known = self.__dict__
@@ -252,16 +262,6 @@ class LogEntry:
             return project
         kind, _, name = self.scope.partition("/")
         return name if kind == "projects" else ""
-
-    @property
-    def service(self) -> str:
-        """The API that was called (`iam.googleapis.com`)."""
-        return self.payload.service_name
-
-    @property
-    def method(self) -> str:
-        """The methodName as the service writes it."""
-        return self.payload.method_name
 
     @property
     def log_severity(self) -> str:
@@ -333,11 +333,6 @@ class LogEntry:
         """The delegation without Google's own service agents, which act for a service and impersonate nobody."""
         return tuple(hop for hop in self.delegation if not hop.is_service_agent)
 
-    @property
-    def caller_ip(self) -> str:
-        """The address as logged; not always an IP (`gce-internal-ip`, `private`)."""
-        return self.payload.request_metadata.caller_ip
-
     @lazily
     def caller_address(self) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
         """The address where it is an IP."""
@@ -347,21 +342,11 @@ class LogEntry:
             return None
 
     @property
-    def user_agent(self) -> str:
-        """What the caller says it is; the caller controls it."""
-        return self.payload.request_metadata.caller_supplied_user_agent
-
-    @property
     def from_gke_metadata_server(self) -> bool:
         """Whether the GKE metadata server minted for a workload, by its user agent."""
         return "gke-metadata-server" in self.user_agent
 
     # ---- outcome ----------------------------------------------------------------------------------------------
-
-    @property
-    def failed(self) -> bool:
-        """Whether the call failed. Success has five encodings; failure is a code, or ERROR without one."""
-        return failed(self.wire, self.payload)
 
     @property
     def status_code(self) -> int:

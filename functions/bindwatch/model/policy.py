@@ -59,8 +59,7 @@ class DeltaAction(StrEnum):
     REMOVE = "REMOVE"
 
 
-@dataclass(frozen=True, slots=True)
-class Grant:
+class Grant(msgspec.Struct, frozen=True):
     """One role given to (or taken from) one principal; `member` is the string as written."""
 
     role: str

@@ -73,6 +73,8 @@ def parse_email(email: str) -> Principal | None:
     """
     if not email:
         return None
+    if email.startswith("system:"):  # no member starts so: what it may have been meant to be need not be searched for
+        return _kubernetes_user(email)
     local, _, domain = email.partition("@")
     if local and domain and ":" not in local:
         return parse_member(f"{'serviceAccount' if is_account_domain(domain.lower()) else 'user'}:{email}")

@@ -11,6 +11,8 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Final
 
+from msgspec import structs
+
 from bindwatch.engine import Verdict
 from bindwatch.inventory import Coverage, Inventory, Part
 from bindwatch.model.finding import Category, Finding, State
@@ -198,7 +200,7 @@ class _Changes:
 
     def _write(self, finding: Finding, recording: Recording) -> None:
         at = self._run.as_of.isoformat()
-        self.events.append(finding_event(replace(finding, observed_at=at), recording))
+        self.events.append(finding_event(structs.replace(finding, observed_at=at), recording))
 
 
 def _rules_that_judged(rules: Iterable[Rule[Inventory]], verdict: Verdict) -> dict[str, tuple[Part, ...]]:

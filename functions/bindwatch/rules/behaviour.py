@@ -16,11 +16,16 @@ from bindwatch.rules.weight import is_routine
 _WORKSTATION: Final = re.compile(r"(?i)\b(?:darwin|macintosh|mac ?os|windows nt|from-script/false.*windows|mozilla/5)")
 
 
+def _is_default_account(entry: LogEntry, _context: Context) -> bool:
+    return "developer.gserviceaccount.com" in entry.caller_name
+
+
 @log_rule(
     "attached-identity-used-outside",
     Severity.HIGH,
     Category.THREAT,
     methods=(ANY_METHOD,),
+    guard=_is_default_account,
     techniques=["T1552.005", "T1078.004"],
     equivalents=["stratus:gcp.initial-access.use-compute-sa-outside-gcp"],
 )
@@ -41,8 +46,6 @@ def attached_identity_used_outside(entry: LogEntry, context: Context) -> Iterato
     ## Blind spots
     An intruder who calls from Linux in a cloud looks like any other machine.
     """
-    if "developer.gserviceaccount.com" not in entry.caller_name:
-        return
     caller = entry.caller
     if caller is None or caller.kind is not PrincipalKind.SERVICE_ACCOUNT or entry.key_name:
         return
@@ -58,11 +61,16 @@ def attached_identity_used_outside(entry: LogEntry, context: Context) -> Iterato
     )
 
 
+def _names_no_tool(entry: LogEntry, _context: Context) -> bool:
+    return not entry.user_agent
+
+
 @log_rule(
     "user-agent-missing",
     Severity.INFO,
     Category.THREAT,
     methods=(ANY_METHOD,),
+    guard=_names_no_tool,
     techniques=["T1078.004"],
     equivalents=["sentinel:GCPIAMEmptyUA"],
 )
@@ -81,8 +89,6 @@ def user_agent_missing(entry: LogEntry, context: Context) -> Iterator[Match]:
     ## Blind spots
     Any text at all hides it.
     """
-    if entry.user_agent:
-        return
     caller = entry.caller
     if caller is None or not caller.is_user_managed_service_account:
         return

@@ -1,9 +1,11 @@
 """Rules on trust in other identity systems: workload and workforce pools, their providers, token exchange, sign-on."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Final
 from urllib.parse import urlsplit
+
+from msgspec.structs import replace
 
 from bindwatch.inventory.identities import IdentityPoolProvider
 from bindwatch.model.change import Run, remedy

@@ -1,8 +1,9 @@
 """Identity pools and providers, standing: whose tokens are taken for whose identities."""
 
 from collections.abc import Iterator
-from dataclasses import replace
 from typing import Final
+
+from msgspec.structs import replace
 
 from bindwatch.inventory import Inventory, Part
 from bindwatch.inventory.identities import IdentityPoolProvider

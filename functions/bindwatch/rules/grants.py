@@ -1,8 +1,9 @@
 """Rules on grants in allow policies: who was given what, and whether that is too much."""
 
 from collections.abc import Iterator
-from dataclasses import replace
 from typing import Final
+
+from msgspec.structs import replace
 
 from bindwatch.model.finding import Category, Confidence, Severity
 from bindwatch.model.log_entry import LogEntry

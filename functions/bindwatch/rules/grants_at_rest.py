@@ -1,8 +1,9 @@
 """Grants as they stand in policies: the twins of the log rules, and what only a standing policy shows."""
 
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 from typing import Final
+
+from msgspec.structs import replace
 
 from bindwatch.inventory import Inventory, Part
 from bindwatch.knowledge.roles import is_service_agent_role

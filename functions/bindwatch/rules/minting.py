@@ -261,11 +261,17 @@ def is_workload_identity(principal: Principal | None) -> bool:
     )
 
 
+def _is_delegated(entry: LogEntry, _context: Context) -> bool:
+    """Whether somebody acted through the caller."""
+    return bool(entry.authentication.service_account_delegation_info)
+
+
 @log_rule(
     "impersonated-by-outsider",
     Severity.HIGH,
     Category.THREAT,
     methods=(ANY_METHOD,),
+    guard=_is_delegated,
     techniques=["T1548.005", "T1078.004"],
     equivalents=[
         "scc:ANOMALOUS_SA_DELEGATION_IMPERSONATOR_ADMIN_ACTIVITY",
@@ -311,6 +317,7 @@ def impersonated_by_outsider(entry: LogEntry, context: Context) -> Iterator[Matc
     Severity.LOW,
     Category.THREAT,
     methods=(ANY_METHOD,),
+    guard=_is_delegated,
     techniques=["T1548.005"],
     equivalents=[
         "scc:ANOMALOUS_SA_DELEGATION_MULTISTEP_ADMIN_ACTIVITY",

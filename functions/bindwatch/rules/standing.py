@@ -6,8 +6,9 @@ subject agree and one problem is one finding.
 """
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import replace
 from typing import Final
+
+from msgspec.structs import replace
 
 from bindwatch.knowledge.escalation import Level
 from bindwatch.knowledge.permissions import Trait
