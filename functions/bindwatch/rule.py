@@ -229,9 +229,10 @@ class Rule(Generic[S]):
     def judge(self, subject: S, context: Context) -> Iterator[Finding]:
         """The findings of one subject. Whatever the check raises is the caller's to turn into a RuleFailure."""
         for match in self.check(subject, context):
-            yield self._finding(match, subject, context)
+            yield self.finding(match, subject, context)
 
-    def _finding(self, match: Match, subject: S, context: Context) -> Finding:
+    def finding(self, match: Match, subject: S, context: Context) -> Finding:
+        """The finding of one match that the check yielded for this subject."""
         severity, notes = self.severity if match.severity is None else match.severity, match.notes
         if isinstance(subject, LogEntry):
             if context.change_windows:

@@ -97,6 +97,29 @@ class _MintRequest(msgspec.Struct, frozen=True, gc=False):
     delegates: tuple[str, ...] = ()
 
 
+class _BindingDelta(msgspec.Struct, frozen=True, gc=False, forbid_unknown_fields=True):
+    action: str = ""
+    role: str = ""
+    member: str = ""
+    condition: Condition | None = None
+
+
+class _AuditConfigDelta(msgspec.Struct, frozen=True, gc=False, forbid_unknown_fields=True, rename="camel"):
+    action: str = ""
+    service: str = ""
+    log_type: str = ""
+    exempted_member: str = ""
+
+
+class _PolicyDelta(msgspec.Struct, frozen=True, gc=False, forbid_unknown_fields=True, rename="camel"):
+    binding_deltas: tuple[_BindingDelta, ...] = ()
+    audit_config_deltas: tuple[_AuditConfigDelta, ...] = ()
+
+
+class _ServiceData(msgspec.Struct, frozen=True, gc=False, rename="camel"):
+    policy_delta: _PolicyDelta | None = None
+
+
 class _Target(msgspec.Struct, frozen=True, gc=False):
     email_id: str = ""
     project_id: str = ""
@@ -181,6 +204,7 @@ _decode_operation = msgspec.json.Decoder(Operation).decode
 _decode_mint_request = msgspec.json.Decoder(_MintRequest).decode
 _decode_chain = msgspec.json.Decoder(_Chain).decode
 _decode_target = msgspec.json.Decoder(_Target).decode
+_decode_service_data = msgspec.json.Decoder(_ServiceData).decode
 _decode_labels = msgspec.json.Decoder(dict[str, str]).decode
 
 
@@ -518,19 +542,23 @@ class LogEntry:
     @lazily
     def has_policy_delta(self) -> bool:
         """Whether the entry says what changed. An empty delta is a write that changed nothing."""
-        return self.service_data.has("policyDelta") or any(self.metadata.has(path) for path in _METADATA_DELTAS)
+        return self._policy_delta is not None or any(self.metadata.has(path) for path in _METADATA_DELTAS)
+
+    @deeply
+    def _policy_delta(self) -> _PolicyDelta | None:
+        try:
+            delta = _decode_service_data(self.payload.service_data).policy_delta
+        except (msgspec.DecodeError, UnicodeDecodeError):
+            delta = None
+        return _lenient_policy_delta(self.service_data) if delta is None else delta
 
     @lazily
     def _policy_changes(self) -> tuple[tuple[DeltaAction, Grant], ...]:
-        deltas = list(self.service_data.documents("policyDelta.bindingDeltas"))
-        for path in _METADATA_DELTAS:
-            deltas += self.metadata.documents(f"{path}.bindingDeltas")
-        changes = [
-            (DeltaAction(action), _grant(delta.text("role"), delta.text("member"), delta.document("condition")))
-            for delta in deltas
-            if (action := delta.text("action").upper()) in ("ADD", "REMOVE")
-        ]
-        changes += _dataset_access_changes(self.metadata)
+        changes = [] if self._policy_delta is None else _changes(self._policy_delta.binding_deltas)
+        if self.metadata:
+            for path in _METADATA_DELTAS:
+                changes += _changes(_lenient_binding_deltas(self.metadata, f"{path}.bindingDeltas"))
+            changes += _dataset_access_changes(self.metadata)
         if changes or self.has_policy_delta or not _SETS_POLICY.search(self.method):
             return tuple(changes)
         return tuple((DeltaAction.ADD, grant) for grant in _grants_of_policy(self.requested_policy))
@@ -573,14 +601,12 @@ class LogEntry:
     @lazily
     def audit_config_deltas(self) -> tuple[AuditConfigDelta, ...]:
         """The changes of the data-access log settings. Empty when the call failed."""
-        if self.failed:
+        if self.failed or self._policy_delta is None:
             return ()
         return tuple(
-            AuditConfigDelta(
-                DeltaAction(action), delta.text("service"), delta.text("logType"), delta.text("exemptedMember")
-            )
-            for delta in self.service_data.documents("policyDelta.auditConfigDeltas")
-            if (action := delta.text("action").upper()) in ("ADD", "REMOVE")
+            AuditConfigDelta(action, delta.service, delta.log_type, delta.exempted_member)
+            for delta in self._policy_delta.audit_config_deltas
+            if (action := _ACTIONS.get(delta.action.upper())) is not None
         )
 
     @lazily
@@ -657,6 +683,7 @@ def parse_time(text: str) -> datetime | None:
 _TIME: Final = re.compile(r"(\d{4}-\d\d-\d\d)[Tt ](\d\d:\d\d:\d\d)(?:\.(\d+))?\s?(Z|z|UTC|[+-]\d\d:\d\d)?", re.ASCII)
 _EMAIL_IN_NAME: Final = re.compile(r"(?:^|/)([^/@\s]+@[^/@\s]+)$")
 _METADATA_DELTAS: Final = ("datasetChange", "tableChange", "connectionChange", "routineChange")
+_ACTIONS: Final[Mapping[str, DeltaAction]] = {action.value: action for action in DeltaAction}
 _SETS_POLICY: Final = re.compile(r"(?i)(setiampolicy|setiampermissions)$")
 
 
@@ -697,19 +724,29 @@ def _checked(wire: Wire) -> tuple[Wire, Payload]:
     return wire, payload
 
 
-def _grant(role: str, member: str, condition: Document) -> Grant:
-    expression = condition.text("expression")
-    parsed = (
-        Condition(expression, condition.text("title"), condition.text("description"))
-        if expression or condition.has("title")
-        else None
-    )
-    return Grant(role, member, parse_member(member), parsed)
+def _condition(condition: Document) -> Condition | None:
+    if not condition:
+        return None
+    return Condition(condition.text("expression"), condition.text("title"), condition.text("description"))
+
+
+def _grant(role: str, member: str, condition: Condition | None) -> Grant:
+    if condition is not None and not (condition.expression or condition.title):
+        condition = None
+    return Grant(role, member, parse_member(member), condition)
+
+
+def _changes(deltas: tuple[_BindingDelta, ...]) -> list[tuple[DeltaAction, Grant]]:
+    return [
+        (action, _grant(delta.role, delta.member, delta.condition))
+        for delta in deltas
+        if (action := _ACTIONS.get(delta.action.upper())) is not None
+    ]
 
 
 def _grants_of_policy(policy: Document) -> list[Grant]:
     return [
-        _grant(binding.text("role"), member, binding.document("condition"))
+        _grant(binding.text("role"), member, _condition(binding.document("condition")))
         for binding in policy.documents("bindings")
         for member in binding.texts("members")
     ]
@@ -723,7 +760,7 @@ def _dataset_access_changes(metadata: Document) -> list[tuple[DeltaAction, Grant
         access = change.document("access")
         member = access.text("iamMember") or _access_member(access)
         if member and action in ("ADD", "REMOVE"):
-            grant = _grant(access.text("role"), member, access.document("condition"))
+            grant = _grant(access.text("role"), member, _condition(access.document("condition")))
             changes.append((DeltaAction(action), grant))
     return changes
 
@@ -817,6 +854,29 @@ def _lenient_authentication(info: dict[str, Any]) -> Authentication:
 
 def _lenient_checks(value: object) -> tuple[PermissionCheck, ...]:
     return tuple(PermissionCheck(_text(check.get("permission")), _flag(check.get("granted"))) for check in _maps(value))
+
+
+def _lenient_policy_delta(service_data: Document) -> _PolicyDelta | None:
+    if not service_data.has("policyDelta"):
+        return None
+    return _PolicyDelta(
+        _lenient_binding_deltas(service_data, "policyDelta.bindingDeltas"),
+        tuple(
+            _AuditConfigDelta(
+                delta.text("action"), delta.text("service"), delta.text("logType"), delta.text("exemptedMember")
+            )
+            for delta in service_data.documents("policyDelta.auditConfigDeltas")
+        ),
+    )
+
+
+def _lenient_binding_deltas(document: Document, path: str) -> tuple[_BindingDelta, ...]:
+    return tuple(
+        _BindingDelta(
+            delta.text("action"), delta.text("role"), delta.text("member"), _condition(delta.document("condition"))
+        )
+        for delta in document.documents(path)
+    )
 
 
 def _lenient_operation(value: dict[str, Any]) -> Operation:

@@ -11,6 +11,7 @@ from bindwatch.rule import Context, Match, log_rule
 from bindwatch.rules.callers import is_outsider, is_person, project_of_caller, same_project, weight_of_caller
 from bindwatch.rules.methods import IAM, activity
 from bindwatch.rules.standing import reach_of_account
+from bindwatch.rules.weight import is_routine
 
 ACT_AS: Final = "iam.serviceAccounts.actAs"
 _RUNS_CODE: Final = frozenset(
@@ -122,11 +123,14 @@ def service_account_attached(entry: LogEntry, context: Context) -> Iterator[Matc
         return
     if not all(check.granted for check in checked):
         return
-    email, caller = attached_account(entry), entry.caller
+    caller = entry.caller
     severity, why = weight_of_caller(entry, context)
+    if is_routine(entry, context) or (severity is Severity.INFO and context.inventory is None):
+        return  # most deployments: nothing that the request says could make them more
+    email = attached_account(entry)
     reach = reach_of_account(email, context)
     account = parse_email(email)
-    if caller is not None and (caller.is_service_agent or context.is_automation(caller) or caller.email == email):
+    if caller is not None and caller.email == email:
         return
     if severity is Severity.INFO and not (reach and same_project(*_homes(caller, account, context), context) is False):
         return

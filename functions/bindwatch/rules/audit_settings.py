@@ -15,11 +15,16 @@ from bindwatch.rules.weight import weighed
 _IDENTITY_SERVICES: Final = frozenset({"allservices", "iam.googleapis.com", "sts.googleapis.com"})
 
 
+def _changes_audit_logs(entry: LogEntry, _context: Context) -> bool:
+    return bool(entry.audit_config_deltas)
+
+
 @log_rule(
     "audit-logging-removed",
     Severity.HIGH,
     Category.BLIND_SPOT,
     methods=PROJECT_POLICY,
+    guard=_changes_audit_logs,
     techniques=["T1562.008"],
     equivalents=[
         "stratus:gcp.defense-evasion.disable-audit-logs",
@@ -72,6 +77,7 @@ def audit_logging_removed(entry: LogEntry, context: Context) -> Iterator[Match]:
     Severity.MEDIUM,
     Category.BLIND_SPOT,
     methods=PROJECT_POLICY,
+    guard=_changes_audit_logs,
     techniques=["T1562.008"],
     equivalents=[
         "secops:gcp_exempt_principals_from_audit_log",

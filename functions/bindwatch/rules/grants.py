@@ -12,7 +12,7 @@ from bindwatch.model.principal import PrincipalKind
 from bindwatch.model.resource import display
 from bindwatch.rule import Context, Match, Method, log_rule
 from bindwatch.rules import standing
-from bindwatch.rules.callers import is_expected, is_outsider
+from bindwatch.rules.callers import is_expected
 from bindwatch.rules.grant_risk import names_somebody, risk_of_grant
 from bindwatch.rules.methods import CRM, SET_IAM_POLICY, activity
 
@@ -65,6 +65,7 @@ def public_member(entry: LogEntry, context: Context) -> Iterator[Match]:
     Severity.MEDIUM,
     Category.OVER_PRIVILEGE,
     methods=SET_IAM_POLICY,
+    guard=standing.is_remarkable,
     techniques=["T1136.003", "T1098.003"],
     equivalents=[
         "panther:GCP.IAM.CorporateEmail",
@@ -98,28 +99,19 @@ def external_member(entry: LogEntry, context: Context) -> Iterator[Match]:
 
 
 def _unlike_the_granter(entry: LogEntry, context: Context) -> Iterator[Match]:
-    granter = entry.caller
-    if granter is None or granter.kind is not PrincipalKind.USER or granter.is_consumer:
-        return
     where = display(entry.resource)
-    for grant in entry.grants:
-        member = grant.principal
-        if member.kind not in (PrincipalKind.USER, PrincipalKind.GROUP, PrincipalKind.DOMAIN) or member.deleted:
-            continue
-        if is_outsider(member, context) is None and _organization_of(member.domain) != _organization_of(granter.domain):
-            yield Match(
-                subject=standing.subject_of(grant),
-                title=f"{grant.member}, of another domain than the granter, holds {grant.role} on {where}",
-                principal=member.identity,
-                severity=Severity.LOW,
-                confidence=Confidence.LOW,
-                notes=(f"No trusted domain is configured: {member.domain} was only compared with {granter.domain}.",),
-                remediation=standing.removal(grant, entry.resource),
-            )
-
-
-def _organization_of(domain: str) -> str:
-    return ".".join(domain.split(".")[-2:])
+    for grant in standing.unlike_the_granter(entry, context):
+        member, granter = grant.principal, entry.caller
+        compared = f"{member.domain} was only compared with {granter.domain if granter is not None else ''}"
+        yield Match(
+            subject=standing.subject_of(grant),
+            title=f"{grant.member}, of another domain than the granter, holds {grant.role} on {where}",
+            principal=member.identity,
+            severity=Severity.LOW,
+            confidence=Confidence.LOW,
+            notes=(f"No trusted domain is configured: {compared}.",),
+            remediation=standing.removal(grant, entry.resource),
+        )
 
 
 @log_rule(
@@ -317,7 +309,13 @@ def foreign_pool_member(entry: LogEntry, context: Context) -> Iterator[Match]:
     yield from standing.in_entry(standing.foreign_pool_member, entry, context)
 
 
-@log_rule("role-not-judged", Severity.INFO, Category.BLIND_SPOT, methods=SET_IAM_POLICY)
+@log_rule(
+    "role-not-judged",
+    Severity.INFO,
+    Category.BLIND_SPOT,
+    methods=SET_IAM_POLICY,
+    guard=standing.is_remarkable,
+)
 def role_not_judged(entry: LogEntry, context: Context) -> Iterator[Match]:
     """A role whose permissions are not known was granted.
 
@@ -336,7 +334,13 @@ def role_not_judged(entry: LogEntry, context: Context) -> Iterator[Match]:
     yield from standing.in_entry(standing.unknown_role, entry, context)
 
 
-@log_rule("malformed-member", Severity.LOW, Category.BROKEN_BINDING, methods=SET_IAM_POLICY)
+@log_rule(
+    "malformed-member",
+    Severity.LOW,
+    Category.BROKEN_BINDING,
+    methods=SET_IAM_POLICY,
+    guard=standing.is_remarkable,
+)
 def malformed_member(entry: LogEntry, context: Context) -> Iterator[Match]:
     """A role was granted to a member that names nobody.
 
@@ -360,6 +364,7 @@ def malformed_member(entry: LogEntry, context: Context) -> Iterator[Match]:
     Severity.MEDIUM,
     Category.OVER_PRIVILEGE,
     methods=SET_IAM_POLICY,
+    guard=standing.takes_away,
     techniques=["T1098.003", "T1556.009"],
 )
 def grant_condition_removed(entry: LogEntry, context: Context) -> Iterator[Match]:
@@ -454,6 +459,7 @@ def project_ownership_invited(entry: LogEntry, context: Context) -> Iterator[Mat
     Severity.MEDIUM,
     Category.THREAT,
     methods=SET_IAM_POLICY,
+    guard=standing.takes_away,
     techniques=["T1531"],
 )
 def bulk_grants_removed(entry: LogEntry, context: Context) -> Iterator[Match]:

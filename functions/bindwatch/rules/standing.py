@@ -48,21 +48,47 @@ def is_remarkable(entry: LogEntry, context: Context) -> bool:
     """Whether any check of this module has something to say of a grant that the entry makes or undoes.
 
     Most grants are of narrow roles to people and workloads of the organization, and the same ones come again with
-    each deployment: what is known of a grant on a resource is remembered.
+    each deployment: what is known of a grant is remembered, with the kind of place it is on, which is all of the
+    resource that decides whether a check speaks.
     """
-    memory = context.memory
-    remarkable = False
-    for grant in (*entry.grants, *entry.removed_grants):
-        condition = grant.condition.expression if grant.condition else ""
-        key = (grant.role, grant.member, condition, entry.resource)
+    grants = entry.grants + entry.removed_grants
+    if not grants:
+        return False
+    memory, resource = context.memory, entry.resource
+    where = (place_of(resource), project_of(resource))
+    for grant in grants:
+        key = (grant.role, grant.member, grant.condition, where)
         known = memory.get(key)
         if known is None:
-            known = any(check(grant, entry.resource, context) is not None for check in CHECKS)
+            known = any(check(grant, resource, context) is not None for check in CHECKS)
             if len(memory) >= _MOST_REMEMBERED:
                 memory.clear()
             memory[key] = known
-        remarkable = remarkable or known
-    return remarkable
+        if known:
+            return True
+    return any(unlike_the_granter(entry, context))
+
+
+def takes_away(entry: LogEntry, _context: Context) -> bool:
+    """Whether the entry takes any grant away."""
+    return bool(entry.removed_grants)
+
+
+def unlike_the_granter(entry: LogEntry, context: Context) -> Iterator[Grant]:
+    """The grants a person makes to accounts of other domains, where nothing tells which domains are trusted."""
+    granter = entry.caller
+    if granter is None or granter.kind is not PrincipalKind.USER or granter.is_consumer:
+        return
+    for grant in entry.grants:
+        member = grant.principal
+        if member.kind not in (PrincipalKind.USER, PrincipalKind.GROUP, PrincipalKind.DOMAIN) or member.deleted:
+            continue
+        if is_outsider(member, context) is None and _organization_of(member.domain) != _organization_of(granter.domain):
+            yield grant
+
+
+def _organization_of(domain: str) -> str:
+    return ".".join(domain.split(".")[-2:])
 
 
 def in_entry(check: GrantCheck, entry: LogEntry, context: Context) -> Iterator[Match]:
