@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
 from bindwatch.engine import Verdict
-from bindwatch.model.finding import AssetRef, Category, Finding, LogRef, Remediation, Severity, State
+from bindwatch.model.change import Run, remedy
+from bindwatch.model.finding import AssetRef, Category, Finding, LogRef, Severity, State
 from bindwatch.model.log_entry import LogEntry, from_dict
 from bindwatch.pipeline import AlertMessage, Delivery, Published
 
@@ -72,7 +73,7 @@ def a_finding(
         source=source,
         evidence=(source,),
         observed_at=written(at(minutes)),
-        remediation=Remediation(summary="Take it away.", commands=("gcloud x",), undo=("gcloud y",)),
+        remediation=remedy("Take it away.", Run(("gcloud", "x"), ("gcloud", "y"))),
         techniques=("T1098.003",),
         score=70,
     )

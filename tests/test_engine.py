@@ -178,8 +178,8 @@ def test_the_event_of_a_finding_depends_on_the_source_and_the_finding_does_not()
 def test_methods_match_whatever_their_case() -> None:
     engine = Engine(CONTEXT, [owner])
     for method in ("SetIamPolicy", "google.iam.admin.v1.SetIAMPolicy", "v1.compute.disks.setIamPolicy"):
-        assert engine.rules_for("any.googleapis.com", method, has_failed=False) == (((None, (owner,)),), ())
-    assert engine.rules_for("any.googleapis.com", "GetIamPolicy", has_failed=False) == ((), ())
+        assert engine.rules_for("any.googleapis.com", method, has_failed=False) == ((None, (owner,)),)
+    assert engine.rules_for("any.googleapis.com", "GetIamPolicy", has_failed=False) == ()
 
 
 def test_what_is_no_entry_is_refused() -> None:

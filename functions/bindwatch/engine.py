@@ -49,7 +49,7 @@ class Verdict:
 
 NOTHING: Final = Verdict()
 _Guard = Callable[[LogEntry, Context], bool] | None
-_Rules = tuple[tuple[tuple[_Guard, tuple[Rule[LogEntry], ...]], ...], ...]
+_Rules = tuple[tuple[_Guard, tuple[Rule[LogEntry], ...]], ...]
 
 
 class Engine:
@@ -73,19 +73,15 @@ class Engine:
         self._quiet: set[int] = set()
 
     def rules_for(self, service: str, method: str, *, has_failed: bool) -> _Rules:
-        """The rules that read entries of this method and outcome, by their guards: that name it, that read any."""
+        """The rules that read entries of this method and outcome, by their guards."""
         key = (service, method, has_failed)
         rules = self._dispatch.get(key)
         if rules is None:
             unread = Outcome.SUCCEEDED if has_failed else Outcome.FAILED
-            reading = [
+            rules = _by_guard(
                 rule
                 for rule in self.log_rules
                 if rule.outcome is not unread and any(known.matches(service, method) for known in rule.methods)
-            ]
-            rules = (
-                _by_guard(rule for rule in reading if not rule.reads_any_method),
-                _by_guard(rule for rule in reading if rule.reads_any_method),
             )
             if len(self._dispatch) >= _MOST_REMEMBERED:  # hostile method names must not fill the memory
                 self._dispatch.clear()
@@ -103,8 +99,8 @@ class Engine:
         if known in self._quiet:
             return NOTHING
         entry = decode(line, facts)
-        verdict = self._judge(entry, ~known)
-        if not verdict and not entry.was_read_deeply:
+        verdict = self.judge_entry(entry)
+        if verdict is NOTHING and not entry.was_read_deeply:
             self._remember(known)
         return verdict
 
@@ -123,33 +119,16 @@ class Engine:
         return entry, verdict
 
     def judge_entry(self, entry: LogEntry) -> Verdict:
-        """Judge one entry."""
-        return self._judge(entry, None)
-
-    def _judge(self, entry: LogEntry, known: int | None) -> Verdict:
-        """Judge an entry. `known` stands for its facts, and saves asking the rules of any method again."""
-        own, any_method = self.rules_for(entry.service, entry.method, has_failed=entry.failed)
+        """Judge one entry. Raises InputError where a rule asks for a part of it that turns out to be no text."""
+        context = self.context
         findings: list[Finding] = []
         failures: list[RuleFailure] = []
-        if any_method and (known is None or known not in self._quiet):
-            self._ask(any_method, entry, findings, failures)
-            if known is not None and not findings and not failures and not entry.was_read_deeply:
-                self._remember(known)
-        self._ask(own, entry, findings, failures)
-        return Verdict(tuple(findings), tuple(failures)) if findings or failures else NOTHING
-
-    def _ask(
-        self,
-        groups: tuple[tuple[_Guard, tuple[Rule[LogEntry], ...]], ...],
-        entry: LogEntry,
-        findings: list[Finding],
-        failures: list[RuleFailure],
-    ) -> None:
-        context = self.context
-        for guard, rules in groups:
+        for guard, rules in self.rules_for(entry.service, entry.method, has_failed=entry.failed):
             try:
                 if guard is not None and not guard(entry, context):
                     continue
+            except InputError:
+                raise
             except Exception as error:  # then nobody knows whether its rules would have matched
                 failures += (_failure(rule.id, entry, error) for rule in rules)
                 continue
@@ -157,8 +136,11 @@ class Engine:
                 try:  # as Rule.judge does, without a generator for each of the many rules that stay silent
                     for match in rule.check(entry, context):
                         findings.append(rule.finding(match, entry, context))  # noqa: PERF401 - one more frame per rule
+                except InputError:
+                    raise
                 except Exception as error:  # a rule may raise anything; its neighbours still count
                     failures.append(_failure(rule.id, entry, error))
+        return Verdict(tuple(findings), tuple(failures)) if findings or failures else NOTHING
 
     def _remember(self, known: int) -> None:
         """Remember what was quiet for reasons that hold for its repetitions, which then cost one look-up."""
@@ -192,7 +174,7 @@ def judge_lines(engine: Engine, lines: Iterable[bytes]) -> Iterable[Verdict | In
             yield error
 
 
-def _by_guard(rules: Iterable[Rule[LogEntry]]) -> tuple[tuple[_Guard, tuple[Rule[LogEntry], ...]], ...]:
+def _by_guard(rules: Iterable[Rule[LogEntry]]) -> _Rules:
     groups: dict[_Guard, list[Rule[LogEntry]]] = {}
     for rule in rules:
         groups.setdefault(rule.guard, []).append(rule)

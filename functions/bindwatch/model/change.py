@@ -355,15 +355,8 @@ Change = (
 
 
 def remedy(summary: str, *changes: Change, risk: str = "", terraform: str = "") -> Remediation:
-    """The remediation that these changes make, in their order; the undo runs backwards."""
-    undoing = [change.undo() for change in reversed(changes)]
-    return Remediation(
-        summary=summary,
-        commands=tuple(change.command() for change in changes),
-        terraform=terraform,
-        risk_of_fix=risk,
-        undo=tuple(change.command() for change in undoing if change is not None),
-    )
+    """The remediation that these changes make, in their order."""
+    return Remediation(summary=summary, steps=changes, terraform=terraform, risk_of_fix=risk)
 
 
 def _gcloud(*argv: str) -> str:

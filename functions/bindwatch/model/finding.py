@@ -5,6 +5,7 @@ The values are msgspec structs: making a frozen dataclass of twenty fields costs
 
 import hashlib
 from enum import IntEnum, StrEnum
+from typing import Protocol
 from urllib.parse import quote
 
 import msgspec
@@ -85,14 +86,37 @@ class AssetRef(msgspec.Struct, frozen=True, gc=False):
 Source = LogRef | AssetRef
 
 
-class Remediation(msgspec.Struct, frozen=True, kw_only=True):
-    """The way out: commands to paste, in the order to run them, what they risk and how to undo them."""
+class Step(Protocol):
+    """One change that a remediation makes, as a command; and the change that takes it back, where there is one."""
+
+    def command(self) -> str:
+        """The command, quoted for a POSIX shell."""
+
+    def undo(self) -> "Step | None":
+        """What takes it back."""
+
+
+class Remediation(msgspec.Struct, frozen=True, kw_only=True, dict=True):
+    """The way out: commands to paste, in the order to run them, what they risk and how to undo them.
+
+    The commands are worded when they are asked for: most findings are known already, and nobody reads theirs.
+    """
 
     summary: str
-    commands: tuple[str, ...] = ()
+    steps: tuple[Step, ...] = ()
     terraform: str = ""
     risk_of_fix: str = ""
-    undo: tuple[str, ...] = ()
+
+    @lazily
+    def commands(self) -> tuple[str, ...]:
+        """The commands of the steps, in their order."""
+        return tuple(step.command() for step in self.steps)
+
+    @lazily
+    def undo(self) -> tuple[str, ...]:
+        """The commands that take the steps back, last step first."""
+        undoing = [step.undo() for step in reversed(self.steps)]
+        return tuple(step.command() for step in undoing if step is not None)
 
 
 class Finding(msgspec.Struct, frozen=True, kw_only=True, dict=True):

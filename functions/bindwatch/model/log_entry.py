@@ -224,10 +224,34 @@ class LogEntry:
     without that holds for every entry with the same Facts.
     """
 
-    def __init__(self, wire: Wire, payload: Payload, facts: Facts | None = None) -> None:
+    def __init__(self, wire: Wire, payload: Payload) -> None:
+        self._know(wire, payload)
         self.wire = wire
         self.payload = payload
+
+    @classmethod
+    def known_by(cls, facts: Facts, line: bytes | str) -> "LogEntry":
+        """The entry with these facts and this text, of which the rest is read when it is asked for."""
+        entry = cls.__new__(cls)
+        deed = facts.proto_payload
+        entry._know(facts, deed)
+        entry._line = line
+        known = entry.__dict__
+        known["authentication"] = deed.authentication_info
+        known["permissions"] = deed.authorization_info
+        known["delegates"] = deed.request.delegates
+        known["_target_labels"] = facts.resource.labels
+        known["_chain"] = deed.metadata.identity_delegation_chain
+        return entry
+
+    def _know(self, wire: Wire | Facts, payload: "Payload | _Deed") -> None:
+        """Keep what nearly every rule asks as plain attributes."""
         self.was_read_deeply = False
+        self._line: bytes | str = b""
+        self.log_name = wire.log_name
+        """The log, with the project, folder or organization it belongs to."""
+        self.log_severity = wire.severity
+        """The entry's own severity, not ours."""
         self.service = payload.service_name
         """The API that was called (`iam.googleapis.com`)."""
         self.method = payload.method_name
@@ -236,16 +260,24 @@ class LogEntry:
         """The address as logged; not always an IP (`gce-internal-ip`, `private`)."""
         self.user_agent = payload.request_metadata.caller_supplied_user_agent
         """What the caller says it is; the caller controls it."""
-        self.failed = failed(wire, payload)
+        self.status_code = payload.status.code
+        """The google.rpc code, 0 where there is none."""
+        self.status_message = payload.status.message
+        """The text of the failure, as logged."""
+        self.failed = bool(self.status_code) or (
+            self.log_severity in _FAILURE_SEVERITIES and self.status_message != "OK"
+        )
         """Whether the call failed. Success has five encodings; failure is a code, or ERROR without one."""
-        if facts is not None:  # what is decoded already need not be decoded again
-            deed = facts.proto_payload
-            known = self.__dict__
-            known["authentication"] = deed.authentication_info
-            known["permissions"] = deed.authorization_info
-            known["delegates"] = deed.request.delegates
-            known["_target_labels"] = facts.resource.labels
-            known["_chain"] = deed.metadata.identity_delegation_chain
+
+    @lazily
+    def wire(self) -> Wire:
+        """The partial decode of the whole entry. Raises InputError where a text in it is no text."""
+        return decode_wire(self._line)[0]
+
+    @lazily
+    def payload(self) -> Payload:
+        """The AuditLog message of `wire`."""
+        return _checked(self.wire)[1]
 
     def __repr__(self) -> str:
         return f"LogEntry({self.method!r}, {self.wire.timestamp!r}, {self.wire.insert_id!r})"
@@ -255,7 +287,7 @@ class LogEntry:
     @property
     def ref(self) -> LogRef:
         """What identifies this entry as evidence."""
-        return LogRef(self.wire.log_name, self.wire.insert_id, self.wire.timestamp)
+        return LogRef(self.log_name, self.wire.insert_id, self.wire.timestamp)
 
     @property
     def timestamp(self) -> str:
@@ -271,12 +303,12 @@ class LogEntry:
     @property
     def log(self) -> str:
         """Which audit log: `activity`, `data_access`, `system_event` or `policy`; '' for anything else."""
-        return _log_of(self.wire.log_name)
+        return _log_of(self.log_name)
 
     @lazily
     def scope(self) -> str:
         """What the entry was logged in: `projects/p`, `folders/1`, `organizations/2`."""
-        head = self.wire.log_name.split("/", 2)
+        head = self.log_name.split("/", 2)
         return "/".join(head[:2]) if len(head) > 1 else ""
 
     @lazily
@@ -286,11 +318,6 @@ class LogEntry:
             return project
         kind, _, name = self.scope.partition("/")
         return name if kind == "projects" else ""
-
-    @property
-    def log_severity(self) -> str:
-        """The entry's own severity, not ours."""
-        return self.wire.severity
 
     @deeply
     def operation(self) -> Operation:
@@ -373,19 +400,9 @@ class LogEntry:
     # ---- outcome ----------------------------------------------------------------------------------------------
 
     @property
-    def status_code(self) -> int:
-        """The google.rpc code, 0 where there is none."""
-        return self.payload.status.code
-
-    @property
-    def status_message(self) -> str:
-        """The text of the failure, as logged."""
-        return self.payload.status.message
-
-    @property
     def denied(self) -> bool:
         """Whether the call was refused for want of a permission (or by a perimeter or a deny policy)."""
-        return self.payload.status.code == PERMISSION_DENIED
+        return self.status_code == PERMISSION_DENIED
 
     @deeply
     def status_details(self) -> tuple[Document, ...]:
@@ -622,9 +639,12 @@ class LogEntry:
 def decode(line: bytes | str, facts: Facts | None = None) -> LogEntry:
     """Parse one entry from its JSON text; `facts`, where they were decoded from the same text, save work.
 
-    Raises InputError where the text is no audit log entry; a field of an unexpected type is dropped, not fatal.
+    Raises InputError where the text is no audit log entry; a field of an unexpected type is dropped, not fatal. With
+    `facts` the rest is decoded when a rule asks, and what is wrong with it is raised then.
     """
-    return LogEntry(*decode_wire(line), facts)
+    if facts is not None and facts.proto_payload.method_name:
+        return LogEntry.known_by(facts, line)
+    return LogEntry(*decode_wire(line))
 
 
 def decode_facts(line: bytes | str) -> Facts | None:
@@ -657,14 +677,6 @@ def from_dict(value: object) -> LogEntry:
     if not isinstance(value, dict):
         raise InputError("", f"expected a JSON object, found {type(value).__name__}")
     return LogEntry(*_checked(_lenient(value)))
-
-
-def failed(wire: Wire, payload: Payload) -> bool:
-    """Whether the call of an entry failed; see `LogEntry.failed`."""
-    status = payload.status
-    if status.code:
-        return True
-    return wire.severity in _FAILURE_SEVERITIES and status.message != "OK"
 
 
 def parse_time(text: str) -> datetime | None:
