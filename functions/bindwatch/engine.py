@@ -98,25 +98,18 @@ class Engine:
         known = hash(facts)
         if known in self._quiet:
             return NOTHING
-        entry = decode(line, facts)
-        verdict = self.judge_entry(entry)
-        if verdict is NOTHING and not entry.was_read_deeply:
-            self._remember(known)
-        return verdict
+        # Few rules ask for more than the facts, so the rest is decoded for those alone.
+        entry = LogEntry.known_by(facts, line) if facts.proto_payload.method_name else decode(line)
+        return self._judge(entry, known)
 
     def judge_data(self, line: bytes) -> tuple[LogEntry, Verdict]:
         """Judge one entry from its JSON text as `judge_line` does, for who needs the entry as well."""
         facts = decode_facts(line)
         entry = decode(line, facts)
         if facts is None:
-            return entry, self._judge(entry, None)
+            return entry, self.judge_entry(entry)
         known = hash(facts)
-        if known in self._quiet:
-            return entry, NOTHING
-        verdict = self._judge(entry, ~known)
-        if not verdict and not entry.was_read_deeply:
-            self._remember(known)
-        return entry, verdict
+        return entry, NOTHING if known in self._quiet else self._judge(entry, known)
 
     def judge_entry(self, entry: LogEntry) -> Verdict:
         """Judge one entry. Raises InputError where a rule asks for a part of it that turns out to be no text."""
@@ -142,11 +135,14 @@ class Engine:
                     failures.append(_failure(rule.id, entry, error))
         return Verdict(tuple(findings), tuple(failures)) if findings or failures else NOTHING
 
-    def _remember(self, known: int) -> None:
-        """Remember what was quiet for reasons that hold for its repetitions, which then cost one look-up."""
-        if len(self._quiet) >= _MOST_REMEMBERED:  # a bound, not a cache policy: what repeats comes back at once
-            self._quiet.clear()
-        self._quiet.add(known)
+    def _judge(self, entry: LogEntry, known: int) -> Verdict:
+        """Judge an entry, and remember what was quiet for reasons that hold for its repetitions."""
+        verdict = self.judge_entry(entry)
+        if verdict is NOTHING and not entry.was_read_deeply:
+            if len(self._quiet) >= _MOST_REMEMBERED:  # a bound, not a cache policy: what repeats comes back at once
+                self._quiet.clear()
+            self._quiet.add(known)
+        return verdict
 
     def judge_inventory(self, inventory: Inventory) -> Verdict:
         """Judge a whole inventory. A rule whose input is absent is in `not_checked`, with the reason."""

@@ -16,7 +16,7 @@ from bindwatch.adapters.duckdb import DuckDBStore
 from bindwatch.adapters.questions import Value, questions, views_in_order
 from bindwatch.adapters.sql_store import SqlStore, plain
 from bindwatch.engine import RuleFailure, Verdict
-from bindwatch.model.finding import AssetRef, Category, Finding, LogRef, Remediation, Severity, State
+from bindwatch.model.finding import AssetRef, Category, Finding, LogRef, Remediation, Severity, State, Written
 from bindwatch.model.log_entry import LogEntry, from_dict
 from bindwatch.pipeline import Delivery, Row, Rows, StandingFinding, Table, announce_due, deliver
 from bindwatch.pipeline.rows import Recording, RunRow, ending_event, finding_event, timestamp
@@ -133,7 +133,7 @@ class Company:
             evidence=(source,),
             observed_at=written(moment),
             notes=("a note",) * (number % 3),
-            remediation=Remediation(summary="Do.", commands=("a", "b"), undo=("c",)) if number % 2 else None,
+            remediation=Remediation(summary="Do.", steps=(Written("a"), Written("b", "c"))) if number % 2 else None,
             score=number if number % 4 else None,
         )
 

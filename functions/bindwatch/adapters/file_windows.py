@@ -55,9 +55,9 @@ class FileWindows:
             return
         try:
             entry = decode(line, facts)
-            time = entry.time
         except InputError:
             return
+        time = entry.time
         if time is None:
             return
         self._first = min(self._first or time, time)

@@ -10,7 +10,7 @@ from bindwatch.house.entry_fields import FIELDS
 from bindwatch.house.expressions import Expression
 from bindwatch.house.fields import Fields, Source
 from bindwatch.house.templates import filled, problem_of
-from bindwatch.model.finding import Category, Confidence, Remediation, Severity
+from bindwatch.model.finding import Category, Confidence, Remediation, Severity, Written
 from bindwatch.model.log_entry import LogEntry
 from bindwatch.rule import Context, Match, Method, Outcome, Rule, SubjectKind
 
@@ -151,12 +151,12 @@ def _check(
         for item in items:
             if not condition.holds(entry, context, item):
                 continue
-            ready = tuple(filled(command, entry, context, item, quoted=True) for command in commands)
+            steps = tuple(Written(filled(command, entry, context, item, quoted=True)) for command in commands)
             yield Match(
                 subject=filled(templates["subject"], entry, context, item),
                 title=filled(templates["text"], entry, context, item),
                 confidence=confidence,
-                remediation=Remediation(summary=what_to_do.strip(), commands=ready) if what_to_do or ready else None,
+                remediation=Remediation(summary=what_to_do.strip(), steps=steps) if what_to_do or steps else None,
             )
 
     return check

@@ -96,6 +96,21 @@ class Step(Protocol):
         """What takes it back."""
 
 
+class Written(msgspec.Struct, frozen=True):
+    """A step that somebody wrote as a command, with the command that takes it back, where they wrote one."""
+
+    text: str
+    undoing: str = ""
+
+    def command(self) -> str:
+        """The command as it was written."""
+        return self.text
+
+    def undo(self) -> Step | None:
+        """The command that takes it back."""
+        return Written(self.undoing, self.text) if self.undoing else None
+
+
 class Remediation(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     """The way out: commands to paste, in the order to run them, what they risk and how to undo them.
 

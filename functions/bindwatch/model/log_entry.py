@@ -639,12 +639,14 @@ class LogEntry:
 def decode(line: bytes | str, facts: Facts | None = None) -> LogEntry:
     """Parse one entry from its JSON text; `facts`, where they were decoded from the same text, save work.
 
-    Raises InputError where the text is no audit log entry; a field of an unexpected type is dropped, not fatal. With
-    `facts` the rest is decoded when a rule asks, and what is wrong with it is raised then.
+    Raises InputError where the text is no audit log entry; a field of an unexpected type is dropped, not fatal.
     """
-    if facts is not None and facts.proto_payload.method_name:
-        return LogEntry.known_by(facts, line)
-    return LogEntry(*decode_wire(line))
+    wire, payload = decode_wire(line)
+    if facts is None:
+        return LogEntry(wire, payload)
+    entry = LogEntry.known_by(facts, line)
+    entry.wire, entry.payload = wire, payload
+    return entry
 
 
 def decode_facts(line: bytes | str) -> Facts | None:
