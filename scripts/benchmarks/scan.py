@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import re
 import tempfile
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,6 +13,12 @@ from generate import BUSY, generate_entries
 
 ROUNDS = 15
 HEAVY = re.compile(r"\|\s+(google|grpc|duckdb|kubernetes|functions_framework|pydantic)(\.|$)", re.MULTILINE)
+
+
+def children() -> float:
+    """Processor seconds of the processes that were run so far: what others do on the machine does not count."""
+    spent = os.times()
+    return spent.children_user + spent.children_system
 
 
 def figures() -> Iterator[Figure]:
@@ -25,9 +31,9 @@ def figures() -> Iterator[Figure]:
         if first.returncode not in (0, 1):
             raise RuntimeError(first.stderr)
         seconds = in_turn(
-            {"nothing": lambda: run_python(["-c", "pass"]), "scan": lambda: run_python(scan)}, ROUNDS, time.perf_counter
+            {"nothing": lambda: run_python(["-c", "pass"]), "scan": lambda: run_python(scan)}, ROUNDS, children
         )
         yield Figure("a Python that does nothing", 1000 * seconds["nothing"], "ms")
-        yield Figure("scan of 200 entries", 1000 * seconds["scan"], "ms", at_most=1000)
+        yield Figure("scan of 200 entries", 1000 * seconds["scan"], "ms", at_most=350)
         imported = {match[1] for match in HEAVY.finditer(run_python(["-X", "importtime", *scan]).stderr)}
         yield Figure(f"heavy packages imported {sorted(imported) or ''}", len(imported), "", at_most=0)

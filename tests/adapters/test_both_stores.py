@@ -327,7 +327,7 @@ def test_a_team_sees_its_own_projects(bigquery: BigQueryStore) -> None:
 
 
 def of_two_projects() -> list[Finding]:
-    from dataclasses import replace
+    from msgspec.structs import replace
 
     from sample_findings import a_finding
 

@@ -7,12 +7,12 @@ import io
 import json
 import subprocess
 import sys
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from bindwatch.adapters.duckdb import DuckDBStore
 from bindwatch.engine import Verdict
