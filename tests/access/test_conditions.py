@@ -1,7 +1,7 @@
-import os
 import subprocess
 import sys
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -127,5 +127,6 @@ def test_the_evaluator_brings_no_terminal_toolkit():
         "loaded = {name.partition('.')[0] for name in sys.modules}; "
         "print(*sorted(loaded & {'prompt_toolkit', 'rich', 'typer', 'pygments'}))"
     )
-    run = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False, env=os.environ)
+    source = Path(__file__).parents[2] / "functions"
+    run = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False, cwd=source)
     assert (run.returncode, run.stdout.strip()) == (0, ""), run.stderr
