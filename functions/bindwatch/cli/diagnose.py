@@ -9,6 +9,7 @@ import click
 from bindwatch.adapters.diagnosis_inputs import read_inputs
 from bindwatch.adapters.inputs import Reading
 from bindwatch.cli.progress import Progress
+from bindwatch.cli.roles import load, roles_option
 from bindwatch.cli.terminal import Paint, printable, wrapped
 from bindwatch.diagnosis.case import Inputs
 from bindwatch.diagnosis.causes import CAUSE_BY_ID
@@ -16,7 +17,6 @@ from bindwatch.diagnosis.chain import Blame, Diagnosis, StepStatus, diagnose, ra
 from bindwatch.diagnosis.record import diagnosis_record
 from bindwatch.diagnosis.select import Question, all_cases, cases
 from bindwatch.diagnosis.symptoms import named_permission, ranked_causes, recognise
-from bindwatch.knowledge.roles import RoleCatalogue
 from bindwatch.model.finding import AssetRef, LogRef, Severity
 
 _MARKS = {StepStatus.PASSED: "✓", StepStatus.FAILED: "✗", StepStatus.NOT_CHECKED: "?"}
@@ -34,7 +34,7 @@ _INDENT = "      "
 @click.option("--error", "text", default="", metavar="TEXT", help="The error text you see; - reads it from stdin.")
 @click.option("--permission", default="", metavar="P", help="The permission that is refused.")
 @click.option("--resource", default="", metavar="R", help="The resource (full name) on which it is refused.")
-@click.option("--roles", type=click.Path(exists=True), help="A role catalogue (gcloud iam roles list, or a saved one).")
+@roles_option
 @click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True)
 @click.option("--as-of", type=click.DateTime(), help="Judge ages as of this moment (UTC); default: now.")
 @click.option("-v", "--verbose", is_flag=True, help="The evidence of every step, and why causes were ruled out.")
@@ -64,7 +64,7 @@ def command(
     text = sys.stdin.read() if text == "-" else text
     now = as_of.replace(tzinfo=UTC) if as_of else datetime.now(UTC)
     progress = Progress(sys.stderr, quiet=quiet)
-    inputs, reading = read_inputs(paths, now, read_catalogue(roles), progress.at)
+    inputs, reading = read_inputs(paths, now, load(roles).catalogue, progress.at)
     progress.done()
     question = Question(
         namespace=namespace,
@@ -108,21 +108,6 @@ def _split(paths: tuple[str, ...], subject: str) -> tuple[tuple[str, ...], str]:
     if paths and not subject and paths[-1] != "-" and not Path(paths[-1]).exists():
         return paths[:-1], paths[-1]
     return paths, subject
-
-
-def read_catalogue(path: str | None) -> RoleCatalogue:
-    """The role catalogue of a file, kept or as the API answered; the built-in table without one."""
-    if path is None:
-        return RoleCatalogue.built_in()
-    from pathlib import Path
-
-    file = Path(path)
-    as_of = datetime.fromtimestamp(file.stat().st_mtime, UTC).date().isoformat()
-    data = file.read_bytes()
-    try:
-        return RoleCatalogue.from_bytes(data)
-    except Exception:  # not a kept catalogue: then what the API or gcloud answered
-        return RoleCatalogue.parse(data, source=path, as_of=as_of)
 
 
 def _diagnoses(inputs: Inputs, question: Question, *, every: bool) -> list[Diagnosis]:

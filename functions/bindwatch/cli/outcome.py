@@ -18,6 +18,8 @@ class Outcome:
     not_checked: tuple[NotChecked, ...] = ()
     muted: list[tuple[Standing, Exemption]] = field(default_factory=list)
     expired: tuple[Exemption, ...] = ()
+    roles: str = ""
+    """Which role catalogue judged the inventory, and how old it is."""
 
     def add(self, verdict: Verdict) -> None:
         """Count what a verdict says."""

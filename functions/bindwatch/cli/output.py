@@ -67,6 +67,7 @@ def summary_record(outcome: Outcome) -> dict[str, Any]:
         "files": reading.files,
         "entries": reading.entries,
         "inventory_items": reading.inventory_items,
+        "roles": outcome.roles,
         "not_judged": dict(reading.not_judged),
         "skipped": [{"file": item.file, "reason": item.reason} for item in reading.skipped],
         "problems": [
@@ -173,6 +174,8 @@ def summary_text(standing: Sequence[Standing], outcome: Outcome) -> str:
     if outcome.expired:
         lines.append(f"exceptions that have run out: {len(outcome.expired)}; what they muted counts again")
         lines += [f"  {printable(mute.place)}: {printable(str(mute))}" for mute in outcome.expired]
+    if outcome.roles and reading.inventory_items:
+        lines.append(printable(outcome.roles))
     if reading.not_judged:
         lines.append(f"not judged: {sum(reading.not_judged.values()):,} items of kinds that say nothing of identity:")
         common = reading.not_judged.most_common(_MOST_KINDS)

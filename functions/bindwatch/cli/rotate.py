@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 import click
 
 from bindwatch.adapters.diagnosis_inputs import read_inputs
-from bindwatch.cli.diagnose import read_catalogue
+from bindwatch.cli.roles import load
 from bindwatch.cli.progress import Progress
 from bindwatch.cli.terminal import Paint, printable, wrapped
 from bindwatch.diagnosis.rotation import Plan, PlanStep, Usage, containment_plan, rotation_plan
@@ -38,7 +38,7 @@ def command(
     now = as_of.replace(tzinfo=UTC) if as_of else datetime.now(UTC)
     progress = Progress(sys.stderr, quiet=quiet)
     usage = Usage(account)
-    inputs, reading = read_inputs(paths, now, read_catalogue(roles), progress.at, usage.add)
+    inputs, reading = read_inputs(paths, now, load(roles).catalogue, progress.at, usage.add)
     progress.done()
     plan = containment_plan(inputs, account) if contain else rotation_plan(inputs, account, usage, successor)
     if form == "json":

@@ -16,6 +16,7 @@ from bindwatch.adapters.inputs import InputReader
 from bindwatch.cli import output
 from bindwatch.cli.outcome import Outcome
 from bindwatch.cli.progress import Progress
+from bindwatch.cli.roles import load, roles_option
 from bindwatch.engine import Engine, Verdict
 from bindwatch.errors import InputError
 from bindwatch.house.exemptions import exempting, expired
@@ -186,6 +187,7 @@ def _open_store(path: str | None) -> "AbstractContextManager[DuckDBStore | None]
 @click.option("--settings", "settings_file", metavar="FILE", help="Your settings; default: ./bindwatch.toml, if there.")
 @click.option("--as-of", type=click.DateTime(), help="Judge ages as of this moment (UTC); default: now.")
 @click.option("--store", "store_path", metavar="FILE", help="Keep findings and activity in this DuckDB file.")
+@roles_option
 @click.option("-q", "--quiet", is_flag=True, help="No summary, no progress.")
 @click.option("--no-color", is_flag=True, help="No colors; NO_COLOR does the same.")
 def command(
@@ -196,13 +198,16 @@ def command(
     settings_file: str | None,
     as_of: datetime | None,
     store_path: str | None,
+    roles: str | None,
     quiet: bool,
     no_color: bool,
 ) -> int:
     """Findings of audit logs and inventories: files, directories or - for stdin, in any mix, told apart by content."""
+    loaded = load(roles)
     context = Context(
         as_of=as_of.replace(tzinfo=UTC) if as_of else datetime.now(UTC),
         trusted_domains=frozenset(domain.lower() for domain in domains),
+        catalogue=loaded.catalogue,
     )
     house = load_house(settings_file or "")
     progress = Progress(sys.stderr, quiet=quiet)
@@ -212,6 +217,7 @@ def command(
 
             keep_mutes(store, house.settings.exemptions, now=datetime.now(UTC))
         outcome = scan(paths, context, progress, store, house)
+    outcome.roles = loaded.words(datetime.now(UTC))
     progress.done()
     standing = _told_apart(outcome, house, context.as_of)
     output.write(form, standing, outcome, color=not no_color, quiet=quiet)
