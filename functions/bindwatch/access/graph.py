@@ -2,7 +2,7 @@
 
 import heapq
 from collections import Counter, defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
@@ -18,7 +18,7 @@ from bindwatch.access.standing import Assessor, Spot, Standing
 from bindwatch.inventory import Inventory
 from bindwatch.knowledge.escalation import EscalationPath
 from bindwatch.knowledge.roles import RoleCatalogue
-from bindwatch.knowledge.score import HOP, band
+from bindwatch.knowledge.score import HOP, Exposure, band
 from bindwatch.model.finding import Severity
 from bindwatch.model.principal import Principal, parse_member
 from bindwatch.model.resource import display
@@ -102,7 +102,8 @@ class AccessGraph:
                 self._principals.setdefault(identity, member)
         self._places = Places(inventory, self._principals)
         guards = Guards(inventory, self._membership, as_of)
-        self._assessor = Assessor(inventory, self._places, guards, Exposures(inventory, trusted_domains))
+        self._exposures = Exposures(inventory, trusted_domains)
+        self._assessor = Assessor(inventory, self._places, guards, self._exposures)
         self._briefs = {
             identity: self._assessor.brief(principal, self.grants_of(principal))
             for identity, principal in self._principals.items()
@@ -189,17 +190,42 @@ class AccessGraph:
         while todo:
             following: list[object] = []
             for node in todo:
-                for target in self._next(node):
+                for target in self.leads_to(node):
                     if target not in seen:
                         seen[target] = None
                         following.append(target)
             todo = following
         return tuple(node for node in seen if isinstance(node, str) and node != start)
 
-    def _next(self, node: object) -> tuple[object, ...]:
+    def nodes(self) -> Iterator[object]:
+        """Everything that leads somewhere: identities (strings), and the places in which others are taken over."""
+        yield from self._briefs
+        yield from self._places.leaves
+
+    def leads_to(self, node: object) -> tuple[object, ...]:
+        """The nodes next to one: what an identity takes over, or what a place holds."""
         if isinstance(node, str):
             return self._briefs[node].targets if node in self._briefs else ()
         return tuple(leaf.node for leaf in self._places.leaves.get(node, ()))
+
+    def hop(self, source: str, first: object, target: str) -> Hop | None:
+        """The gravest step from an identity to another by way of the node it takes over; None where there is none."""
+        edges = [edge for edge in self._standing(source).edges if edge.target == first]
+        edge = max(edges, key=lambda edge: edge.path.weight, default=None)
+        return Hop(source, target, edge.path, edge.resource, edge.grants) if edge is not None else None
+
+    def principal(self, member: str) -> Principal:
+        """A principal in any spelling, as the inventory writes it where it does."""
+        principal = parse_member(member)
+        return self._principals.get(principal.identity, principal)
+
+    def exposure_of(self, principal: Principal) -> Exposure:
+        """How many could come to act as the principal."""
+        return self._exposures.of(principal)
+
+    def sets_of(self, principal: Principal) -> tuple[str, ...]:
+        """The groups, domains and sets of a pool that surely hold the principal."""
+        return self._membership.sets_of(principal)
 
     # The closure
 
@@ -242,10 +268,10 @@ class AccessGraph:
             node = reached.next
             first = node if first is None else first
             if isinstance(node, str):
-                edge = next((edge for edge in self._standing(source).edges if edge.target == first), None)
-                if edge is None:
+                hop = self.hop(source, first, node)
+                if hop is None:
                     break
-                hops.append(Hop(source, node, edge.path, edge.resource, edge.grants))
+                hops.append(hop)
                 source, first = node, None
         return tuple(hops)
 
