@@ -105,7 +105,7 @@ def advise(
     finder = finder or RoleFinder(catalogue)
     counted = [
         use for use in uses
-        if catalogue.bit(use.permission) & mask and resource in _around(inventory.canonical(use.resource), inventory)
+        if catalogue.bit(use.permission) & mask and resource in around(inventory.canonical(use.resource), inventory)
     ]  # fmt: skip
     used = tuple(dict.fromkeys(canonical(use.permission) for use in counted))
     used_mask, _ = catalogue.mask_of(used)
@@ -137,10 +137,10 @@ def lowest_place(resources: Iterable[str], inventory: Inventory) -> str:
 
 
 def _bindable_chain(resource: str, inventory: Inventory) -> list[str]:
-    return [name for name in _around(resource, inventory) if _takes_bindings(name, inventory)]
+    return [name for name in around(resource, inventory) if _takes_bindings(name, inventory)]
 
 
-def _around(resource: str, inventory: Inventory) -> tuple[str, ...]:
+def around(resource: str, inventory: Inventory) -> tuple[str, ...]:
     """A resource and what it lies in, nearest first: the bucket of an object and the secret of a version included."""
     words = resource.split("/")
     step = 1 if resource.startswith(_STORAGE) else 2
