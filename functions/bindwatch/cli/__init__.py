@@ -23,6 +23,7 @@ _COMMANDS: Final = {
     "least-privilege": ("least_privilege", "What principals used of what they were given, and what would do."),
     "sink-filter": ("sink_filter", "The log sink filter that the rules need."),
     "rules": ("rules", "The rules, or the page of one."),
+    "roles": ("roles", "What each role allows: read it from the IAM API or a file, and keep it."),
     "findings": ("findings", "The findings of a store."),
     "show": ("show", "One finding with its story: the fix, history, alerts."),
     "mute": ("mute", "Send no alerts about some findings, for a time."),

@@ -10,6 +10,7 @@ import click
 
 from bindwatch.access.explain import Explainer, HeldRole, PrincipalAnswer, Reached, ResourceAnswer, subject_of
 from bindwatch.access.graph import AccessGraph, Hop, Removal
+from bindwatch.adapters.house_files import load_house
 from bindwatch.adapters.inputs import InputReader
 from bindwatch.cli.drawing import Drawing
 from bindwatch.cli.progress import Progress
@@ -20,6 +21,7 @@ from bindwatch.knowledge.score import band
 from bindwatch.model.change import RemoveBinding, remedy
 from bindwatch.model.finding import Remediation, Severity
 from bindwatch.model.resource import display
+from bindwatch.rule import Context
 
 FORMATS: Final = ("text", "json", "dot", "svg")
 _SHOWN: Final = 10
@@ -35,6 +37,7 @@ Answer = PrincipalAnswer | ResourceAnswer
 @click.option("--trusted-domain", "domains", multiple=True, metavar="DOMAIN", help="A domain of yours; repeat it.")
 @click.option("--as-of", type=click.DateTime(), help="Judge conditions as of this moment (UTC); default: now.")
 @click.option("--all", "every", is_flag=True, help="All chains and roles in text, not the gravest alone.")
+@click.option("--settings", "settings_file", metavar="FILE", help="Your settings; default: ./bindwatch.toml, if there.")
 @roles_option
 @click.option("-q", "--quiet", is_flag=True, help="No summary, no progress.")
 @click.option("--no-color", is_flag=True, help="No colors; NO_COLOR does the same.")
@@ -45,6 +48,7 @@ def command(
     domains: tuple[str, ...],
     as_of: datetime | None,
     every: bool,
+    settings_file: str | None,
     roles: str | None,
     quiet: bool,
     no_color: bool,
@@ -57,10 +61,12 @@ def command(
     now = as_of.replace(tzinfo=UTC) if as_of else datetime.now(UTC)
     loaded = load(roles)
     progress = Progress(sys.stderr, quiet=quiet)
-    reader = InputReader(paths, progress.at)
+    house = load_house(settings_file or "")
+    context = house.context(Context(as_of=now, trusted_domains=frozenset(domain.lower() for domain in domains)))
+    reader = InputReader((*paths, *house.settings.outside.groups), progress.at)
     inventory = reader.inventory() or Inventory()
     progress.done()
-    graph = AccessGraph(inventory, loaded.catalogue, now, frozenset(domain.lower() for domain in domains))
+    graph = AccessGraph(inventory, loaded.catalogue, now, context.trusted_domains)
     explainer = Explainer(inventory, graph)
     name, is_principal = subject_of(subject, inventory)
     most = 1_000 if every or form == "json" else _SHOWN if form == "text" else _DRAWN

@@ -12,6 +12,7 @@ import click
 from bindwatch.access.explain import subject_of
 from bindwatch.access.grants import catalogue_of
 from bindwatch.access.rightsizing import Rightsizing, Sizing, Use, Verdict
+from bindwatch.adapters.house_files import load_house
 from bindwatch.adapters.inputs import InputReader
 from bindwatch.adapters.uses import read_uses, stored_uses
 from bindwatch.cli.progress import Progress
@@ -42,6 +43,7 @@ _ORDER: Final = list(_COLOR)
 @click.option("--break-glass", "emergency", multiple=True, metavar="GLOB", help="An emergency account; repeat it.")
 @click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True)
 @click.option("--as-of", type=click.DateTime(), help="Judge conditions as of this moment (UTC); default: now.")
+@click.option("--settings", "settings_file", metavar="FILE", help="Your settings; default: ./bindwatch.toml, if there.")
 @roles_option
 @click.option("-q", "--quiet", is_flag=True, help="No summary, no progress.")
 @click.option("--no-color", is_flag=True, help="No colors; NO_COLOR does the same.")
@@ -52,6 +54,7 @@ def command(
     emergency: tuple[str, ...],
     form: str,
     as_of: datetime | None,
+    settings_file: str | None,
     roles: str | None,
     quiet: bool,
     no_color: bool,
@@ -68,14 +71,15 @@ def command(
             ["least privilege needs all permissions of all roles: run bindwatch roles sync, or give --roles FILE"]
         )
     progress = Progress(sys.stderr, quiet=quiet)
-    reader = InputReader(paths, progress.at)
+    house = load_house(settings_file or "")
+    reader = InputReader((*paths, *house.settings.outside.groups), progress.at)
     use = Use()
     read_uses(reader, use)
     if store_path:
         stored_uses(store_path, use, now)
     inventory = reader.inventory() or Inventory()
     progress.done()
-    context = Context(as_of=now, break_glass=emergency, catalogue=loaded.catalogue)
+    context = house.context(Context(as_of=now, break_glass=emergency))
     sizing = Rightsizing(inventory, catalogue_of(inventory, loaded.catalogue), use, now, context.is_break_glass)
     member = subject_of(principal, inventory)[0] if principal else ""
     found = sorted(sizing.all(member), key=_rank)
