@@ -7,8 +7,8 @@ from datetime import UTC, datetime
 import click
 
 from bindwatch.adapters.diagnosis_inputs import read_inputs
-from bindwatch.cli.roles import load
 from bindwatch.cli.progress import Progress
+from bindwatch.cli.roles import load, roles_option
 from bindwatch.cli.terminal import Paint, printable, wrapped
 from bindwatch.diagnosis.rotation import Plan, PlanStep, Usage, containment_plan, rotation_plan
 
@@ -18,7 +18,7 @@ from bindwatch.diagnosis.rotation import Plan, PlanStep, Usage, containment_plan
 @click.argument("paths", nargs=-1, required=True, metavar="PATH…")
 @click.option("--contain", is_flag=True, help="The revocation now: tokens, keys, bindings. Its workloads stop.")
 @click.option("--to", "successor", default="", metavar="EMAIL", help="The account that takes over; default: -v2.")
-@click.option("--roles", type=click.Path(exists=True), help="A role catalogue (gcloud iam roles list, or a saved one).")
+@roles_option
 @click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True)
 @click.option("--as-of", type=click.DateTime(), help="Plan as of this moment (UTC); default: now.")
 @click.option("-q", "--quiet", is_flag=True, help="No progress.")
