@@ -120,7 +120,7 @@ def test_a_role_nobody_knows_and_parts_not_read_are_said_loudly(tmp_path):
     assert any(text.startswith("groups: not in the input") for text in found["unknown"])
     assert any(text.startswith("deny policies: not in the input") for text in found["unknown"])
     assert [one["known"] for one in found["held"] if one["role"] == "roles/example.unheard"] == [False]
-    text = explain("ada@example.com", path, home=tmp_path).stdout
+    text = " ".join(explain("ada@example.com", path, home=tmp_path).stdout.split())
     assert "UNKNOWN: nobody knows what it allows" in text
     assert any("members" in line for line in answer("ops@example.com", path, home=tmp_path)["unknown"])
 
