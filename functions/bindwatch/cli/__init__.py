@@ -35,7 +35,6 @@ _COMMANDS: Final = {
     "deadletters": ("deadletters", "Messages that were no entries: look, and post again."),
     "alerts": ("alerts", "Follow alerts, or send one again."),
     "permissions": ("permissions", "What each function needs on Google Cloud."),
-    "roles": ("roles", "What each role allows: read it from the IAM API or a file, and keep it."),
 }
 
 
