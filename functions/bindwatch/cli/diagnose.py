@@ -8,6 +8,7 @@ import click
 
 from bindwatch.adapters.diagnosis_inputs import read_inputs
 from bindwatch.adapters.inputs import Reading
+from bindwatch.cli.moment import MOMENT
 from bindwatch.cli.progress import Progress
 from bindwatch.cli.roles import load, roles_option
 from bindwatch.cli.terminal import Paint, printable, wrapped
@@ -36,7 +37,7 @@ _INDENT = "      "
 @click.option("--resource", default="", metavar="R", help="The resource (full name) on which it is refused.")
 @roles_option
 @click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True)
-@click.option("--as-of", type=click.DateTime(), help="Judge ages as of this moment (UTC); default: now.")
+@click.option("--as-of", type=MOMENT, help="Judge ages as of this moment (UTC); default: now.")
 @click.option("-v", "--verbose", is_flag=True, help="The evidence of every step, and why causes were ruled out.")
 @click.option("-q", "--quiet", is_flag=True, help="No summary, no progress.")
 @click.option("--no-color", is_flag=True, help="No colors; NO_COLOR does the same.")
@@ -62,7 +63,7 @@ def command(
     """
     paths, subject = _split(paths, subject)
     text = sys.stdin.read() if text == "-" else text
-    now = as_of.replace(tzinfo=UTC) if as_of else datetime.now(UTC)
+    now = (as_of if as_of.tzinfo else as_of.replace(tzinfo=UTC)) if as_of else datetime.now(UTC)
     progress = Progress(sys.stderr, quiet=quiet)
     inputs, reading = read_inputs(paths, now, load(roles).catalogue, progress.at)
     progress.done()

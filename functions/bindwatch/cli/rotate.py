@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 import click
 
 from bindwatch.adapters.diagnosis_inputs import read_inputs
+from bindwatch.cli.moment import MOMENT
 from bindwatch.cli.progress import Progress
 from bindwatch.cli.roles import load, roles_option
 from bindwatch.cli.terminal import Paint, printable, wrapped
@@ -20,7 +21,7 @@ from bindwatch.diagnosis.rotation import Plan, PlanStep, Usage, containment_plan
 @click.option("--to", "successor", default="", metavar="EMAIL", help="The account that takes over; default: -v2.")
 @roles_option
 @click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True)
-@click.option("--as-of", type=click.DateTime(), help="Plan as of this moment (UTC); default: now.")
+@click.option("--as-of", type=MOMENT, help="Plan as of this moment (UTC); default: now.")
 @click.option("-q", "--quiet", is_flag=True, help="No progress.")
 @click.option("--no-color", is_flag=True, help="No colors; NO_COLOR does the same.")
 def command(
@@ -35,7 +36,7 @@ def command(
     no_color: bool,
 ) -> int:
     """Plan the replacement of a service account: each step with its commands and its check. Changes nothing."""
-    now = as_of.replace(tzinfo=UTC) if as_of else datetime.now(UTC)
+    now = (as_of if as_of.tzinfo else as_of.replace(tzinfo=UTC)) if as_of else datetime.now(UTC)
     progress = Progress(sys.stderr, quiet=quiet)
     usage = Usage(account)
     inputs, reading = read_inputs(paths, now, load(roles).catalogue, progress.at, usage.add)

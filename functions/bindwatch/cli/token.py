@@ -7,6 +7,7 @@ from pathlib import Path
 
 import click
 
+from bindwatch.cli.moment import MOMENT
 from bindwatch.cli.terminal import Paint, printable, wrapped
 from bindwatch.diagnosis.token import Claim, Expected, TokenReport, Verdict, read_token
 from bindwatch.errors import InputError
@@ -23,7 +24,7 @@ _MARKS = {Verdict.GOOD: "✓", Verdict.BAD: "✗", Verdict.WARNING: "!", Verdict
 @click.option("--cluster", default="", metavar="NAME", help="The cluster that should have made it.")
 @click.option("--jwks", type=click.Path(exists=True, dir_okay=False), help="Public keys to check the signature with.")
 @click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True)
-@click.option("--as-of", type=click.DateTime(), help="Judge times as of this moment (UTC); default: now.")
+@click.option("--as-of", type=MOMENT, help="Judge times as of this moment (UTC); default: now.")
 @click.option("--no-color", is_flag=True, help="No colors; NO_COLOR does the same.")
 def command(
     file: str,
@@ -37,7 +38,7 @@ def command(
     no_color: bool,
 ) -> int:
     """Explain and judge a token, read from a file or stdin. It is printed, stored and sent nowhere."""
-    now = as_of.replace(tzinfo=UTC) if as_of else datetime.now(UTC)
+    now = (as_of if as_of.tzinfo else as_of.replace(tzinfo=UTC)) if as_of else datetime.now(UTC)
     text, written = _read(file)
     expected = Expected(pool=pool, namespace=namespace, service_account=ksa, cluster=cluster, file_time=written)
     report = read_token(text, expected, now)

@@ -287,7 +287,7 @@ def cause_of(case: Case, miss: NearMiss) -> str:
 
 
 def _is_own(case: Case, miss: NearMiss) -> bool:
-    return case.cluster is not None and miss.grant.principal.pool == f"{case.cluster.project}.svc.id.goog"
+    return miss.grant.principal.pool == f"{case.inventory.project_of(case.cluster_name)}.svc.id.goog"
 
 
 def _names_project_by_id(member: str) -> bool:

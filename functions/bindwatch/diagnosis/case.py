@@ -16,6 +16,7 @@ from bindwatch.inventory.identities import Role, ServiceAccount
 from bindwatch.inventory.resources import Firewall, Route, Router
 from bindwatch.inventory.workloads import KubernetesServiceAccount, Pod, Workload
 from bindwatch.knowledge.roles import RoleCatalogue
+from bindwatch.model.change import AddBinding
 from bindwatch.model.lazily import lazily
 from bindwatch.model.policy import Binding
 from bindwatch.model.principal import Principal, parse_member
@@ -393,9 +394,9 @@ class Case:
     def targets(self) -> tuple[Target, ...]:
         """What it wants and may not have: what was asked for, else what was refused to it in the logs."""
         if self._permission or self._resource:
-            return (Target(self._permission, self.inventory.canonical(self._resource) if self._resource else ""),)
+            return (Target(self._permission, grantable(self.inventory, self._resource) if self._resource else ""),)
         return tuple(
-            Target(refusal.permission, self.inventory.canonical(refusal.resource), refusal)
+            Target(refusal.permission, grantable(self.inventory, refusal.resource), refusal)
             for refusal in self.refusals
             if not refusal.is_mint and refusal.code in (7, 0) and refusal.permission
         )
@@ -500,6 +501,19 @@ class Case:
             for where, binding in self.inventory.grants_of(member)
             if where in around
         ]
+
+
+def grantable(inventory: Inventory, resource: str) -> str:
+    """The lowest resource, at or above one, that has an allow policy: the bucket of an object, for one."""
+    name = inventory.canonical(resource)
+    for part in ("/objects/", "/versions/", "/cryptoKeyVersions/", "/documents/"):
+        name = name.partition(part)[0] if "/k8s/" not in name else name
+    if name.startswith("//storage.googleapis.com/"):
+        name = "//storage.googleapis.com/" + name.removeprefix("//storage.googleapis.com/").partition("/")[0]
+    if AddBinding(name, "roles/viewer", "allUsers").command().startswith("#"):
+        project = inventory.project_of(name)
+        return project_name(project) if project else name
+    return name
 
 
 def is_account(resource: str) -> bool:

@@ -8,7 +8,7 @@ from bindwatch.diagnosis.case import Case, Inputs, Runner
 from bindwatch.errors import InputError
 from bindwatch.inventory.clusters import Cluster
 from bindwatch.inventory.workloads import KubernetesServiceAccount, Pod, Workload
-from bindwatch.model.principal import PrincipalKind
+from bindwatch.model.principal import PrincipalKind, parse_member
 
 _KINDS: Final = {
     "deploy": "Deployment",
@@ -89,13 +89,30 @@ def all_cases(inputs: Inputs, *, cluster: str = "", namespace: str = "") -> Iter
         missing = case.account is None and bool(case.grants)
         if missing or (case.principal.identity in refused) or (case.account is None and key[2] != "default"):
             yield case
+    if not cluster:
+        names = {(key[1], key[2]) for key in done}
+        yield from (case for case in _only_in_logs(inputs, names) if not namespace or case.namespace == namespace)
+
+
+def _only_in_logs(inputs: Inputs, done: set[tuple[str, str]]) -> Iterator[Case]:
+    """The workloads that were refused something and that no cluster of the input shows."""
+    for refusal in inputs.traces.refusals:
+        principal = parse_member(refusal.caller)
+        names = principal.namespace, principal.service_account
+        if not principal.is_workload or not all(names) or names in done:
+            continue
+        done.add(names)
+        clusters = inputs.inventory.clusters_of_pool(principal.pool)
+        unknown = f"//container.googleapis.com/projects/{principal.project}/locations/-/clusters/-"
+        yield Case(inputs, clusters[0].name if clusters else unknown, *names, asked=False)
 
 
 def _is_named(case: Case) -> bool:
     """Whether some grant names the workload itself, or was probably meant to."""
     grants, names = case.inputs.grants, (case.namespace, case.name)
     own = grants.of(case.identities[:2])
-    return bool(own or grants.misspelt(*names) or grants.named_in(case.pool_project, *names))
+    homes = {case.pool_project, case.inventory.project_of(case.cluster_name)}
+    return bool(own or grants.misspelt(*names) or any(grants.named_in(home, *names) for home in homes))
 
 
 def _in(key: tuple[str, str, str], cluster: str, namespace: str) -> bool:

@@ -124,7 +124,7 @@ def federated_token_rejected(case: Case) -> Outcome:
     if not evidence:
         if not services and not case.traces.other_entries:
             return Unknown("the service it calls, or logs of its containers")
-        return Clear("the services it uses take federated tokens")
+        return Clear("no service it uses is known to refuse federated tokens")
     return found(tuple(evidence), _impersonate_instead(case))
 
 

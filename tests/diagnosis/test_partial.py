@@ -1,0 +1,88 @@
+"""Half of the input: logs alone, clusters outside GKE, several workloads; what can be decided is."""
+
+from __future__ import annotations
+
+import pytest
+
+from bindwatch.diagnosis.chain import Diagnosis, diagnose
+from bindwatch.diagnosis.select import Question, all_cases, cases
+from bindwatch.errors import InputError
+from diagnosis.twins import TWINS, caller
+from diagnosis.twins import member as name_member
+from diagnosis.world import FLEET, KSA, MEMBER, NS, POOL, PROJECT, World, healthy, mint, pod_spec, set_policy
+
+
+def all_of(world: World) -> list[Diagnosis]:
+    return [diagnose(case) for case in all_cases(world.inputs())]
+
+
+def roots(world: World) -> list[str]:
+    return [item.root.cause.id for item in all_of(world) if item.root is not None]
+
+
+@pytest.mark.parametrize(
+    "twin", ["binding-removed", "gsa-deleted-entry", "token-quota-exceeded", "org-policy-blocked", "vpc-sc-blocked"]
+)
+def test_logs_alone_decide_what_they_show(twin: str) -> None:
+    chosen = next(item for item in TWINS if item.id == twin)
+    world = healthy().twin(chosen.prepare, chosen.break_it)
+    world.files = {}
+    world.logs.append(mint(caller(world), code=7, minutes=20))
+    assert roots(world) == [chosen.cause]
+
+
+def test_a_refusal_alone_names_no_cause() -> None:
+    world = World(logs=[mint(caller(healthy()), code=7, minutes=20)])
+    (diagnosis,) = all_of(world)
+    assert diagnosis.root is None
+    assert "binding-missing" in [item.cause.id for item in diagnosis.not_checked]
+
+
+def test_a_young_grant_in_the_logs_is_spreading_though_the_inventory_is_older() -> None:
+    world = healthy()
+    world.policy("gsa").clear()
+    world.logs = [set_policy("ADD", MEMBER, minutes=3)]
+    assert roots(world) == ["propagation-delay"]
+
+
+def test_a_refusal_that_a_later_success_outdates_is_not_held_against_it() -> None:
+    world = healthy()
+    world.logs = [mint(caller(world), code=5, message="Gaia id not found", minutes=50), mint(caller(world), minutes=10)]
+    assert roots(world) == []
+
+
+def attached() -> World:
+    world = healthy("fleet")
+    del world[f"projects/{PROJECT}/clusters.json"]
+    del world[f"projects/{FLEET}/memberships.json"][0]["endpoint"]
+    return world
+
+
+def test_a_cluster_outside_gke_works_through_its_fleet() -> None:
+    assert roots(attached()) == []
+
+
+def test_a_cluster_outside_gke_bound_by_its_own_project() -> None:
+    world = attached().twin(name_member(lambda _: f"serviceAccount:{POOL}[{NS}/{KSA}]"))
+    assert roots(world) == ["fleet-pool-mismatch"]
+
+
+def test_a_cluster_outside_gke_without_token_volume() -> None:
+    world = attached()
+    for spec in world.specs:
+        spec.clear()
+        spec.update(pod_spec("direct"))
+    assert roots(world) == ["projected-token-volume-missing"]
+
+
+def test_an_application_that_uses_no_google_cloud_is_left_alone() -> None:
+    world = healthy("direct")
+    world.policy("bucket").clear()
+    assert all_of(world) == []
+
+
+def test_an_unknown_workload_is_said() -> None:
+    with pytest.raises(InputError):
+        list(cases(healthy().inputs(), Question(subject="nobody")))
+    with pytest.raises(InputError):
+        list(cases(healthy().inputs(), Question(subject="thing/nobody")))
