@@ -4,7 +4,7 @@
 locals {
   _functions = {
     # Many short calls: several at once share one append to BigQuery.
-    on_log_entry = { description = "Judges log entries as they come.", memory = "1Gi", cpu = "1", seconds = 60, max_instances = 20, concurrency = 16 }
+    on_log_entry = { description = "Judges log entries as they come.", memory = "1Gi", cpu = "1", seconds = 60, max_instances = 20, concurrency = 80 }
     # One long call at a time reads a whole scope, and leaves the rest to the next after AUDIT_MINUTES.
     audit = { description = "Reads the scope and judges it whole.", memory = "4Gi", cpu = "2", seconds = 1790, max_instances = 1, concurrency = 1 }
     sweep = { description = "Asks the window rules, and announces what is due.", memory = "512Mi", cpu = "1", seconds = 300, max_instances = 1, concurrency = 1 }
@@ -60,11 +60,9 @@ resource "google_project_service" "required" {
     "cloudfunctions.googleapis.com",
     "cloudresourcemanager.googleapis.com",
     "cloudscheduler.googleapis.com",
-    "container.googleapis.com",
     "iam.googleapis.com",
     "logging.googleapis.com",
     "monitoring.googleapis.com",
-    "orgpolicy.googleapis.com",
     "pubsub.googleapis.com",
     "run.googleapis.com",
     "serviceusage.googleapis.com",
@@ -176,8 +174,9 @@ resource "google_cloudfunctions2_function" "this" {
   }
 
   service_config {
-    service_account_email            = google_service_account.function[each.key].email
-    environment_variables            = local.environment
+    service_account_email = google_service_account.function[each.key].email
+    # The framework's server takes no more calls at once than it has threads.
+    environment_variables            = merge(local.environment, { THREADS = tostring(each.value.concurrency) })
     available_memory                 = each.value.memory
     available_cpu                    = each.value.cpu
     timeout_seconds                  = each.value.seconds
@@ -222,8 +221,10 @@ resource "google_cloud_run_v2_service_iam_member" "invoker" {
 
 resource "google_cloud_scheduler_job" "this" {
   for_each = {
-    audit = { schedule = var.schedules.audit, deadline = "1800s", description = "Starts an audit, or goes on with one." }
-    sweep = { schedule = var.schedules.sweep, deadline = "320s", description = "Starts a sweep." }
+    # 503 says that shards are left: each retry goes on with the same audit.
+    audit = { schedule = var.schedules.audit, deadline = "1800s", retries = 5, description = "Starts an audit, or goes on with one." }
+    # The next minute tries again anyway.
+    sweep = { schedule = var.schedules.sweep, deadline = "320s", retries = 0, description = "Starts a sweep." }
   }
 
   name             = local.functions[each.key].name
@@ -246,10 +247,9 @@ resource "google_cloud_scheduler_job" "this" {
     }
   }
 
-  # The next minute or hour tries again anyway.
   retry_config {
-    retry_count          = 1
-    min_backoff_duration = "5s"
+    retry_count          = each.value.retries
+    min_backoff_duration = "10s"
   }
 
   depends_on = [google_cloud_run_v2_service_iam_member.invoker]

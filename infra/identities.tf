@@ -9,17 +9,11 @@ locals {
       "cloudasset.assets.listOrgPolicy",
       "cloudasset.assets.listResource",
       "cloudasset.assets.searchAllIamPolicies",
-      "container.clusters.list",
       "iam.denypolicies.get",
       "iam.denypolicies.list",
       "iam.roles.list",
-      "iam.serviceAccountKeys.list",
-      "iam.serviceAccounts.getIamPolicy",
-      "iam.serviceAccounts.list",
-      "orgpolicy.policies.list",
       "resourcemanager.projects.get",
       "resourcemanager.projects.getIamPolicy",
-      "serviceusage.services.list",
     ]
     # Neither can stand in a custom role of a project.
     folder = [
@@ -47,11 +41,8 @@ locals {
   predefined_reading_roles = [
     "roles/browser",
     "roles/cloudasset.viewer",
-    "roles/container.clusterViewer",
     "roles/iam.denyReviewer",
     "roles/iam.securityReviewer",
-    "roles/orgpolicy.policyViewer",
-    "roles/serviceusage.serviceUsageViewer",
   ]
 
   role_prefix = replace(var.name, "-", "_")
@@ -104,7 +95,7 @@ resource "google_project_iam_custom_role" "store" {
   role_id     = "${local.role_prefix}_store"
   project     = var.project_id
   title       = "${var.name}: findings in, findings out"
-  description = "Read and append rows of one dataset."
+  description = "Read and write rows of one dataset."
   permissions = local.store_permissions
 
   depends_on = [google_project_service.required]

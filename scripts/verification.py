@@ -227,6 +227,8 @@ def look_at_schedules(cloud: Cloud, deployment: Deployment, report: Report, now:
                 f"schedule {job} does not reach its function (code {code})",
                 f'Set functions = {{ {name} = {{ ingress = "ALLOW_ALL" }} }}: callers still need an identity.',
             )
+        elif name == "audit" and code == 14:
+            report.well(f"schedule {job}: an audit was begun and goes on at the next start")
         elif code:
             report.bad(f"schedule {job} failed with code {code}", "The log of the function says why.")
         elif name == "sweep" and now - _time(last) > timedelta(minutes=15):

@@ -1,12 +1,12 @@
 """What each function of a deployment calls, and why: what `infra/` grants and `docs/permissions.md` explains.
 
 Reading Google's APIs is declared beside each source; what the store and the topics are asked stands here. Tests hold
-both to what the adapters do.
+both to what the functions reach.
 """
 
 from typing import Final
 
-from bindwatch.adapters import asset_inventory, gke, iam_api, org_policy, resource_manager, service_usage
+from bindwatch.adapters import asset_inventory, iam_api, resource_manager
 from bindwatch.adapters.google_apis import Call
 
 _BIGQUERY: Final = ("bigquery.googleapis.com", "google.cloud.bigquery:Client")
@@ -27,11 +27,12 @@ PUBLISH: Final = Call(*_PUBSUB, "publish", ("pubsub.topics.publish",), "roles/pu
 _STORE: Final = (START_QUERY, READ_ROWS, APPEND_ROWS)
 _LIVE: Final = (
     *asset_inventory.CALLS,
-    *gke.CALLS,
-    *iam_api.CALLS,
-    *org_policy.CALLS,
     *resource_manager.CALLS,
-    *service_usage.CALLS,
+    iam_api.LIST_DENY,
+    iam_api.GET_DENY,
+    iam_api.LIST_BOUNDARIES,
+    iam_api.SEARCH_BOUNDARY_BINDINGS,
+    iam_api.LIST_ROLES,
 )
 
 CALLS: Final[dict[str, tuple[Call, ...]]] = {
