@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections import Counter
 
@@ -40,6 +41,21 @@ def test_a_log_rule_has_a_firing_and_a_quiet_case(rule: Rule[LogEntry]) -> None:
     names = [path.name for path in (CASES / rule.id).glob("*.json")]
     assert any(name.startswith("fires-") for name in names)
     assert any(name.startswith("quiet-") for name in names)
+
+
+GENERATED = {"too-many-kubernetes-service-accounts": "tests/rules/test_standing.py"}
+"""Inventory rules whose firing case would be a file nobody reads, and the test that makes it instead."""
+
+
+@pytest.mark.parametrize("rule", INVENTORY_RULES, ids=lambda rule: f"{rule.subject}-{rule.id}")
+def test_an_inventory_rule_has_a_firing_and_a_quiet_case(rule: Rule[Inventory]) -> None:
+    standing = [
+        path.name
+        for path in (CASES / rule.id).glob("*.json")
+        if "entries" not in (document := json.loads(path.read_text())) and "inventory" in document
+    ]
+    assert any(name.startswith("quiet-") for name in standing)
+    assert rule.id in GENERATED or any(name.startswith("fires-") for name in standing)
 
 
 @pytest.mark.parametrize("rule", RULES, ids=lambda rule: f"{rule.subject}-{rule.id}")

@@ -26,4 +26,13 @@ def test_most_of_what_others_detect_in_logs_is_covered() -> None:
 
 
 def test_equivalents_name_a_product_and_its_rule() -> None:
-    assert [name for name in COVERED if not re.fullmatch(r"[a-z][a-z-]*:\S.*", name)] == []
+    assert [name for name in COVERED if not re.fullmatch(r"[a-z][a-z0-9-]*:\S.*", name)] == []
+
+
+def test_each_check_of_scanners_has_a_rule_or_a_reason() -> None:
+    rows = json.loads((Path(__file__).parents[2] / "docs" / "checks.json").read_text("utf-8"))["rows"]
+    ours = {name for rule in (*LOG_RULES, *INVENTORY_RULES, *WINDOW_RULES) for name in rule.equivalents}
+    covered = {number for number, row in rows.items() if set(row["ids"]) <= ours}
+    assert {number for number, row in rows.items() if row.get("why_not")} == set(rows) - covered
+    assert not any(set(row["ids"]) & ours for row in rows.values() if row.get("why_not"))
+    assert {number.rstrip("b") for number in rows} == {str(number) for number in range(1, 83)}

@@ -35,6 +35,8 @@ class Cluster:
     create_time: str = ""
     labels: Labels = ()
     lists_node_pools: bool = False
+    not_collected: tuple[str, ...] = ()
+    """What of `logging` and `monitoring` the cluster says it does not send to Google Cloud."""
 
     @property
     def identity_pool(self) -> str:

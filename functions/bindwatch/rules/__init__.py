@@ -6,11 +6,15 @@ from bindwatch.inventory import Inventory
 from bindwatch.model.log_entry import LogEntry
 from bindwatch.rule import Rule, WindowRow
 from bindwatch.rules import (
+    agents_at_rest,
+    api_keys_at_rest,
+    attached_at_rest,
     attachments,
     audit_settings,
     behaviour,
     blind_spots_at_rest,
     clusters_at_rest,
+    crypto_keys_at_rest,
     custom_roles,
     denials,
     deny_and_boundaries,
@@ -21,6 +25,8 @@ from bindwatch.rules import (
     gke_identity,
     grants,
     grants_at_rest,
+    grants_in_sum,
+    guards_at_rest,
     hierarchy,
     keys,
     keys_at_rest,
@@ -30,6 +36,7 @@ from bindwatch.rules import (
     kubernetes_workloads,
     logging_config,
     minting,
+    node_pools_at_rest,
     org_policy,
     perimeters,
     pipeline_tampering,
@@ -39,6 +46,7 @@ from bindwatch.rules import (
     windows,
     windows_of_discovery,
     workload_identity,
+    workload_trust_at_rest,
     workspace,
 )
 
@@ -75,6 +83,14 @@ INVENTORY_RULES: Final[tuple[Rule[Inventory], ...]] = (
     *federation_at_rest.RULES,
     *grants_at_rest.RULES,
     *keys_at_rest.RULES,
+    *agents_at_rest.RULES,
+    *api_keys_at_rest.RULES,
+    *attached_at_rest.RULES,
+    *crypto_keys_at_rest.RULES,
+    *grants_in_sum.RULES,
+    *guards_at_rest.RULES,
+    *node_pools_at_rest.RULES,
+    *workload_trust_at_rest.RULES,
     *escalation.RULES,
     *workload_identity.RULES,
 )

@@ -67,11 +67,12 @@ def custom_role_gained_danger(entry: LogEntry, context: Context) -> Iterator[Mat
         title=f"Custom role {role} now holds {', '.join(dangerous[:3])}{' and more' if len(dangerous) > 3 else ''}",
         severity=severity,
         notes=tuple(f"{' + '.join(path.permissions)}: {path.why}" for path in paths[:5]),
-        remediation=_without(role, dangerous),
+        remediation=without(role, dangerous),
     )
 
 
-def _without(role: str, permissions: list[str]) -> Remediation | None:
+def without(role: str, permissions: list[str]) -> Remediation | None:
+    """The way out of permissions a custom role should not have; None where the role is no custom one."""
     container, found, name = role.partition("/roles/")
     kind, _, parent = container.partition("/")
     if not found or kind not in ("projects", "organizations"):

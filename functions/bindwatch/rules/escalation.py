@@ -31,7 +31,11 @@ def _graph(inventory: Inventory, context: Context) -> "AccessGraph":
     Category.OVER_PRIVILEGE,
     needs=[Part.POLICIES],
     techniques=["T1078.004", "T1548.005"],
-    equivalents=["purplepanda:PRIVESC", "rhino:setIamPolicy"],
+    equivalents=[
+        "purplepanda:PRIVESC",
+        "rhino:setIamPolicy",
+        "recommender:google.iam.policy.LateralMovementInsight",
+    ],
 )
 def escalation_chain(inventory: Inventory, context: Context) -> Iterator[Match]:
     """A principal could become a stronger identity than itself, in one step or several.

@@ -1,51 +1,37 @@
 """Grants as they stand in policies: the twins of the log rules, and what only a standing policy shows."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Final
 
 from msgspec.structs import replace
 
 from bindwatch.inventory import Inventory, Part
-from bindwatch.knowledge.roles import is_service_agent_role
 from bindwatch.model.change import AddBinding, RemoveBinding, remedy
 from bindwatch.model.finding import AssetRef, Category, Severity
 from bindwatch.model.log_entry import LogEntry
-from bindwatch.model.policy import Grant, Policy
-from bindwatch.model.principal import Principal, PrincipalKind, parse_member
+from bindwatch.model.policy import Grant
+from bindwatch.model.principal import parse_member
 from bindwatch.model.resource import display
 from bindwatch.rule import Context, Match, Rule, at_rest_of, inventory_rule
 from bindwatch.rules import grants, standing
 from bindwatch.rules.grant_risk import names_somebody, risk_of_grant
+from bindwatch.rules.grant_survey import Sort, survey_of
 
-Held = tuple[str, Policy, Grant]
-BASIC_ROLES: Final = frozenset(
-    {"roles/owner", "roles/editor", "roles/viewer", "roles/admin", "roles/writer", "roles/reader"}
-)
 _MOST_PRINCIPALS: Final = 1500  # of one policy, each occurrence counted (IAM quotas)
 _MOST_GROUPS: Final = 250
-
-
-def held_grants(inventory: Inventory, wanted: Callable[[Principal], bool] | None = None) -> Iterator[Held]:
-    """Every (resource, policy, grant) of the inventory whose principal is wanted."""
-    for resource, policy in inventory.policies:
-        for binding in policy.bindings:
-            for member in binding.members:
-                principal = parse_member(member)
-                if wanted is None or wanted(principal):
-                    yield resource, policy, Grant(binding.role, member, principal, binding.condition)
 
 
 def _twin(
     rule: Rule[LogEntry],
     check: standing.GrantCheck,
+    sort: Sort,
     *equivalents: str,
-    wanted: Callable[[Principal], bool] | None = None,
 ) -> Rule[Inventory]:
     """The inventory rule that asks the same of each standing grant as the log rule of each grant made."""
 
     @at_rest_of(rule, needs=[Part.POLICIES], equivalents=equivalents)
     def twin(inventory: Inventory, context: Context) -> Iterator[Match]:
-        for resource, policy, grant in held_grants(inventory, wanted):
+        for resource, policy, grant in survey_of(inventory, context).of(sort):
             match = check(grant, resource, context)
             if match is not None:
                 yield replace(match, resource_name=resource, evidence=(AssetRef(resource, policy.etag),))
@@ -56,6 +42,7 @@ def _twin(
 public_member = _twin(
     grants.public_member,
     standing.public_member,
+    Sort.PUBLIC,
     "prowler:cloudstorage_bucket_public_access",
     "prowler:bigquery_dataset_public_access",
     "prowler:kms_key_not_publicly_accessible",
@@ -75,11 +62,16 @@ public_member = _twin(
     "policy-library:bigquery_dataset_world_readable",
     "copl:iamDisablePublicBindings",
     "forseti:iam_rules",
-    wanted=lambda principal: principal.is_public,
+    "policy-library:iam_allowed_bindings",
+    "scoutsuite:functions-v1-public-endpoint",
+    "scoutsuite:functions-v2-public-endpoint",
+    "c7n:kms-cryptokey.iam-policy",
+    "c7n:function.iam-policy",
 )
 external_member = _twin(
     grants.external_member,
     standing.external_member,
+    Sort.OUTSIDER,
     "scoutsuite:iam-gmail-accounts-used",
     "scc:NON_ORG_IAM_MEMBER",
     "copl:iamDisableGmailMembers",
@@ -89,31 +81,37 @@ external_member = _twin(
 privileged_role = _twin(
     grants.privileged_role,
     standing.privileged_role,
+    Sort.LEADS_UP,
     "gcpdiag:iam/SEC/2021_001",
     "prowler:iam_sa_no_administrative_privileges",
     "scoutsuite:iam-sa-has-admin-privileges",
     "scc:ADMIN_SERVICE_ACCOUNT",
     "copl:iamDisableAdminServiceAccount",
+    "wif-ts:direct-principal-role",
 )
 impersonation_role_on_project = _twin(
     grants.impersonation_role_on_project,
     standing.impersonation_role_above_account,
+    Sort.LEADS_UP,
     "prowler:iam_no_service_roles_at_project_level",
     "scoutsuite:iam-user-has-sa-user-role",
     "scc:OVER_PRIVILEGED_SERVICE_ACCOUNT_USER",
     "copl:iamDisableProjectServiceAccountImpersonationRoles",
 )
 impersonation_role_on_service_account = _twin(
-    grants.impersonation_role_on_service_account, standing.impersonation_role_on_account
+    grants.impersonation_role_on_service_account, standing.impersonation_role_on_account, Sort.ON_ACCOUNT
 )
-workload_pool_wide_grant = _twin(
-    grants.workload_pool_wide_grant, standing.wide_pool_member, wanted=lambda principal: principal.is_set
+workload_pool_wide_grant = _twin(grants.workload_pool_wide_grant, standing.wide_pool_member, Sort.SET)
+foreign_pool_member = _twin(grants.foreign_pool_member, standing.foreign_pool_member, Sort.POOL)
+unknown_role = _twin(grants.role_not_judged, standing.unknown_role, Sort.UNKNOWN_ROLE)
+group_with_outsiders = _twin(
+    grants.group_with_outsiders,
+    standing.group_with_outsiders,
+    Sort.GROUP,
+    "scc:OPEN_GROUP_IAM_MEMBER",
+    "forseti:group_rules",
 )
-foreign_pool_member = _twin(grants.foreign_pool_member, standing.foreign_pool_member, wanted=lambda p: bool(p.pool))
-unknown_role = _twin(grants.role_not_judged, standing.unknown_role)
-malformed_member = _twin(
-    grants.malformed_member, standing.malformed_member, wanted=lambda principal: principal.is_malformed
-)
+malformed_member = _twin(grants.malformed_member, standing.malformed_member, Sort.MALFORMED)
 
 
 @inventory_rule(
@@ -128,6 +126,7 @@ malformed_member = _twin(
         "copl:iamDisableBasicRoles",
         "policy-library:iam_allow_ban_roles",
         "scc:SERVICE_AGENT_GRANTED_BASIC_ROLE",
+        "scc:SERVICE_AGENT_ROLE_REPLACED_WITH_BASIC_ROLE",
     ],
 )
 def basic_role(inventory: Inventory, context: Context) -> Iterator[Match]:
@@ -146,8 +145,8 @@ def basic_role(inventory: Inventory, context: Context) -> Iterator[Match]:
     ## Blind spots
     Basic roles that a group or a convenience member passes on are seen as those of the group.
     """
-    for resource, policy, grant in held_grants(inventory):
-        if grant.role not in BASIC_ROLES or not names_somebody(grant) or grant.principal.is_public:
+    for resource, policy, grant in survey_of(inventory, context).of(Sort.BASIC_ROLE):
+        if not names_somebody(grant) or grant.principal.is_public:
             continue
         agent = grant.principal.is_service_agent
         if agent and grant.principal.domain == "cloudservices.gserviceaccount.com":
@@ -190,7 +189,7 @@ def deleted_member(inventory: Inventory, context: Context) -> Iterator[Match]:
     ## Blind spots
     A deleted group inside another group is not seen.
     """
-    for resource, policy, grant in held_grants(inventory, lambda principal: principal.deleted):
+    for resource, policy, grant in survey_of(inventory, context).of(Sort.DELETED):
         email = grant.principal.email
         account = inventory.service_account(email) if email else None
         again = account is not None and account.unique_id != grant.principal.uid
@@ -237,13 +236,8 @@ def service_agent_role(inventory: Inventory, context: Context) -> Iterator[Match
     ## Blind spots
     Custom roles copied from a service-agent role are judged by their permissions alone.
     """
-    for resource, policy, grant in held_grants(inventory):
-        if (
-            not is_service_agent_role(grant.role)
-            or grant.principal.is_service_agent
-            or not names_somebody(grant)
-            or grant.principal.is_default_service_account
-        ):
+    for resource, policy, grant in survey_of(inventory, context).of(Sort.AGENT_ROLE):
+        if grant.principal.is_service_agent or not names_somebody(grant) or grant.principal.is_default_service_account:
             continue
         found = risk_of_grant(grant, resource, context)
         yield Match(
@@ -282,7 +276,7 @@ def role_to_whole_domain(inventory: Inventory, context: Context) -> Iterator[Mat
     ## Blind spots
     How many accounts the domain has is not known here.
     """
-    for resource, policy, grant in held_grants(inventory, lambda principal: principal.kind is PrincipalKind.DOMAIN):
+    for resource, policy, grant in survey_of(inventory, context).of(Sort.DOMAIN):
         found = risk_of_grant(grant, resource, context)
         yield Match(
             subject=standing.subject_of(grant),
@@ -413,6 +407,7 @@ RULES = (
     workload_pool_wide_grant,
     foreign_pool_member,
     unknown_role,
+    group_with_outsiders,
     malformed_member,
     basic_role,
     deleted_member,

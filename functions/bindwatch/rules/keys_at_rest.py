@@ -70,6 +70,7 @@ def user_managed_key(inventory: Inventory, context: Context) -> Iterator[Match]:
         "scc:SERVICE_ACCOUNT_KEY_NOT_ROTATED",
         "policy-library:gcp_iam_restrict_service_account_key_age",
         "forseti:service_account_key_rules",
+        "ps:rotate-service-account-keys",
     ],
 )
 def key_not_rotated(inventory: Inventory, context: Context) -> Iterator[Match]:

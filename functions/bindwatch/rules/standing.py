@@ -193,14 +193,14 @@ def external_member(grant: Grant, resource: str, context: Context) -> Match | No
     )
 
 
-_COUNTS: Final = 0.45  # paths lighter than this (reading a serial port) do not make a role privileged
+COUNTS: Final = 0.45  # paths lighter than this (reading a serial port) do not make a role privileged
 
 
 def privileged_role(grant: Grant, resource: str, context: Context) -> Match | None:
     """The member can take over the place, become other identities there, or remove its guards."""
     if place_of(resource)[0] is Level.RESOURCE:
         return None
-    classes = {path.cls for path in ways_up(grant.role, resource, context) if path.weight >= _COUNTS}
+    classes = {path.cls for path in ways_up(grant.role, resource, context) if path.weight >= COUNTS}
     if not classes or not names_somebody(grant) or grant.principal.is_service_agent or grant.principal.is_public:
         return None
     found = risk_of_grant(grant, resource, context)

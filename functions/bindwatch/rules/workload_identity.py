@@ -16,7 +16,16 @@ from bindwatch.rules.denials import workload_identity_broken as seen_in_logs
 _PASSING: Final = frozenset({"propagation-delay", "metadata-startup-race"})
 
 
-@at_rest_of(seen_in_logs, needs=(Part.KUBERNETES_SERVICE_ACCOUNTS,))
+@at_rest_of(
+    seen_in_logs,
+    needs=(Part.KUBERNETES_SERVICE_ACCOUNTS,),
+    equivalents=(
+        "wi-analyzer:ksa-exists",
+        "wi-analyzer:ksa-annotated",
+        "wi-analyzer:gsa-enabled",
+        "wi-analyzer:workload-identity-user",
+    ),
+)
 def workload_identity_broken(inventory: Inventory, context: Context) -> Iterator[Match]:
     """The page is that of the log rule: the same problem, seen standing."""
     inputs = Inputs(inventory=inventory, catalogue=context.catalogue, as_of=context.as_of)

@@ -63,6 +63,7 @@ def cluster(doc: Document, at: Place) -> Iterator[Cluster | NodePool]:
         create_time=doc.text("createTime"),
         labels=tuple(doc.pairs("resourceLabels")),
         lists_node_pools=doc.has("nodePools") or autopilot,
+        not_collected=tuple(name for name in ("logging", "monitoring") if doc.text(f"{name}Service") == "none"),
     )
     for pool in doc.documents("nodePools"):
         yield from node_pool(pool, Place(project=project, cluster=name))

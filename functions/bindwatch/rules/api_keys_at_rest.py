@@ -1,0 +1,184 @@
+"""API keys, standing: strings that open an API to whoever has them."""
+
+from collections.abc import Iterator
+from datetime import timedelta
+from typing import Final
+
+from bindwatch.inventory import Inventory, Part
+from bindwatch.inventory.identities import ApiKey
+from bindwatch.model.change import Run, remedy
+from bindwatch.model.finding import AssetRef, Category, Remediation, Severity
+from bindwatch.model.log_entry import parse_time
+from bindwatch.rule import Context, Match, inventory_rule
+
+_OLD: Final = timedelta(days=90)
+_EVERY_API: Final = "cloudapis.googleapis.com"
+_GENERATIVE: Final = "generativelanguage.googleapis.com"
+
+
+def _live(inventory: Inventory) -> Iterator[ApiKey]:
+    return (key for key in inventory.all(ApiKey) if not key.deleted)
+
+
+def _words(key: ApiKey) -> str:
+    return f"API key {key.display_name or key.name.rpartition('/')[2]} of project {key.project}"
+
+
+def _is_open(key: ApiKey) -> bool:
+    return not key.api_targets or _EVERY_API in key.api_targets
+
+
+def _update(key: ApiKey, flag: str, summary: str) -> Remediation:
+    update = ("gcloud", "services", "api-keys", "update", key.name.rpartition("/")[2], f"--project={key.project}", flag)
+    return remedy(summary, Run(update), risk="Callers of other APIs, or from elsewhere, are refused from then on.")
+
+
+@inventory_rule(
+    "api-key-exists",
+    Severity.INFO,
+    Category.HYGIENE,
+    needs=[Part.API_KEYS],
+    techniques=["T1552.001"],
+    equivalents=["prowler:apikeys_key_exists", "scc:API_KEY_EXISTS"],
+)
+def api_key_exists(inventory: Inventory, context: Context) -> Iterator[Match]:
+    """A project had an API key.
+
+    ## Why it matters
+    A key names no caller, does not expire, and stands in clients where anybody can read it. One that is bound to a
+    service account acts as that account.
+
+    ## What to do
+    Use identities where the API takes them. Delete keys that nothing uses.
+
+    ## Known false positives
+    APIs that take nothing else (Maps in a browser). It is INFO, and MEDIUM where the key acts as a service account.
+
+    ## Blind spots
+    Who has the key is not known here.
+    """
+    for key in _live(inventory):
+        account = key.service_account
+        yield Match(
+            subject=key.name.rpartition("/")[2],
+            title=_words(key) + (f" acts as {account} for whoever has it" if account else " exists"),
+            resource_name=key.name,
+            principal=f"serviceAccount:{account}" if account else "",
+            severity=Severity.MEDIUM if account else None,
+            evidence=(AssetRef(key.name),),
+        )
+
+
+@inventory_rule(
+    "api-key-opens-every-api",
+    Severity.MEDIUM,
+    Category.OVER_PRIVILEGE,
+    needs=[Part.API_KEYS],
+    techniques=["T1552.001"],
+    equivalents=[
+        "prowler:apikeys_api_restrictions_configured",
+        "prowler:apikeys_api_restricted_with_gemini_api",
+        "scc:API_KEY_APIS_UNRESTRICTED",
+    ],
+)
+def api_key_opens_every_api(inventory: Inventory, context: Context) -> Iterator[Match]:
+    """An API key opened every API of its project that takes keys.
+
+    ## Why it matters
+    A key made for a map then also pays for, and reads from, whatever is switched on later. Where the Gemini API is on,
+    a key that stands in a web page is a free model for everybody: HIGH.
+
+    ## What to do
+    Restrict the key to the APIs its clients call.
+
+    ## Known false positives
+    None known.
+
+    ## Blind spots
+    Whether an API that is on takes keys at all.
+    """
+    for key in _live(inventory):
+        if not _is_open(key):
+            continue
+        models = inventory.enabled(key.project, _GENERATIVE) is True
+        yield Match(
+            subject=key.name.rpartition("/")[2],
+            title=f"{_words(key)} opens every API of the project",
+            resource_name=key.name,
+            severity=Severity.HIGH if models or key.service_account else None,
+            notes=(f"{_GENERATIVE} is on in the project.",) if models else (),
+            evidence=(AssetRef(key.name),),
+            remediation=_update(key, "--api-target=service=SERVICE", "Restrict the key to the APIs its clients call"),
+        )
+
+
+@inventory_rule(
+    "api-key-for-every-caller",
+    Severity.LOW,
+    Category.HYGIENE,
+    needs=[Part.API_KEYS],
+    techniques=["T1552.001"],
+    equivalents=["scc:API_KEY_APPS_UNRESTRICTED", "c7n:api-key"],
+)
+def api_key_for_every_caller(inventory: Inventory, context: Context) -> Iterator[Match]:
+    """An API key could be used from anywhere.
+
+    ## Why it matters
+    Whoever copies it uses it: neither addresses, referrers nor applications are asked for.
+
+    ## What to do
+    Restrict it to the servers, web sites or applications that use it.
+
+    ## Known false positives
+    Keys used by clients that have no fixed address. Referrers can be forged: the restriction is a fence, not a wall.
+
+    ## Blind spots
+    How narrow a restriction is: `*` as a referrer counts as one.
+    """
+    for key in _live(inventory):
+        if not key.application_restriction:
+            yield Match(
+                subject=key.name.rpartition("/")[2],
+                title=f"{_words(key)} can be used from anywhere",
+                resource_name=key.name,
+                severity=Severity.MEDIUM if key.service_account else None,
+                evidence=(AssetRef(key.name),),
+                remediation=_update(key, "--allowed-ips=ADDRESSES", "Restrict the key to where it is used"),
+            )
+
+
+@inventory_rule(
+    "api-key-not-rotated",
+    Severity.LOW,
+    Category.HYGIENE,
+    needs=[Part.API_KEYS],
+    techniques=["T1552.001"],
+    equivalents=["prowler:apikeys_key_rotated_in_90_days", "scc:API_KEY_NOT_ROTATED", "c7n:api-key.time-range"],
+)
+def api_key_not_rotated(inventory: Inventory, context: Context) -> Iterator[Match]:
+    """An API key was older than 90 days.
+
+    ## Why it matters
+    The longer a key lives, the more places hold a copy of it.
+
+    ## What to do
+    Make its successor, switch the clients, delete the old one.
+
+    ## Known false positives
+    Keys that stand in published applications cannot be rotated so often: restrict those instead.
+
+    ## Blind spots
+    A key whose age the input leaves out.
+    """
+    for key in _live(inventory):
+        made = parse_time(key.create_time)
+        if made is not None and context.as_of - made > _OLD:
+            yield Match(
+                subject=key.name.rpartition("/")[2],
+                title=f"{_words(key)} is {(context.as_of - made).days} days old",
+                resource_name=key.name,
+                evidence=(AssetRef(key.name),),
+            )
+
+
+RULES: Final = (api_key_exists, api_key_opens_every_api, api_key_for_every_caller, api_key_not_rotated)

@@ -1,0 +1,238 @@
+"""What the policies of a place say as a whole: roles given to persons, or for everything below it."""
+
+from collections.abc import Iterator
+from typing import Final
+
+from bindwatch.access.conditions import is_over
+from bindwatch.inventory import Inventory, Part
+from bindwatch.inventory.identities import Role
+from bindwatch.inventory.resources import Bucket
+from bindwatch.knowledge.escalation import Level, risk_of, satisfied, traits_of
+from bindwatch.knowledge.permissions import Trait
+from bindwatch.model.finding import AssetRef, Category, Severity
+from bindwatch.model.policy import Grant
+from bindwatch.model.principal import parse_member
+from bindwatch.model.resource import display
+from bindwatch.rule import Context, Match, inventory_rule
+from bindwatch.rules import custom_roles, standing
+from bindwatch.rules.grant_risk import TAKEOVER, names_somebody, place_of, role_risk, ways_up
+
+_PUBLIC: Final = {"allUsers": "anybody on the internet", "allAuthenticatedUsers": "anybody with a Google account"}
+
+
+@inventory_rule(
+    "roles-to-persons",
+    Severity.INFO,
+    Category.HYGIENE,
+    needs=[Part.POLICIES],
+    techniques=["T1098.003"],
+    equivalents=["scoutsuite:iam-role-assigned-to-user"],
+)
+def roles_to_persons(inventory: Inventory, context: Context) -> Iterator[Match]:
+    """Roles on a project, a folder or the organization were granted to persons, not to groups.
+
+    ## Why it matters
+    Such grants outlive the job they were made for: nobody who leaves a team is taken out of a policy.
+
+    ## What to do
+    Grant to groups, and let the directory say who is in them.
+
+    ## Known false positives
+    Emergency accounts. It is said once for each place, as INFO.
+
+    ## Blind spots
+    Policies of single resources are left out.
+    """
+    for resource, policy in inventory.policies:
+        if place_of(resource)[0] is Level.RESOURCE:
+            continue
+        persons = {
+            member
+            for binding in policy.bindings
+            for member in binding.members
+            if member.startswith("user:") and not context.is_break_glass(parse_member(member))
+        }
+        if persons:
+            yield Match(
+                subject="persons",
+                title=f"{len(persons)} {'person has' if len(persons) == 1 else 'persons have'} roles of their own on "
+                f"{display(resource)}",
+                resource_name=resource,
+                notes=(f"Among them: {', '.join(sorted(persons)[:5])}.",),
+                evidence=(AssetRef(resource, policy.etag),),
+            )
+
+
+@inventory_rule(
+    "service-role-above-project",
+    Severity.LOW,
+    Category.OVER_PRIVILEGE,
+    needs=[Part.POLICIES],
+    techniques=["T1098.003"],
+    equivalents=["scc:REDIS_ROLE_USED_ON_ORG", "copl:iamDisableRedisAdminRoles"],
+)
+def service_role_above_project(inventory: Inventory, context: Context) -> Iterator[Match]:
+    """A role that changes or destroys resources of a service was held on a whole folder or organization.
+
+    ## Why it matters
+    It holds in every project below, also in those made tomorrow. Databases of production and of a trial are the same.
+
+    ## What to do
+    Grant it on the projects that are meant.
+
+    ## Known false positives
+    Platform teams that run a service for everybody.
+
+    ## Blind spots
+    Roles that lead to takeover have rules of their own and are not said again.
+    """
+    for resource, policy in inventory.policies:
+        level, _ = place_of(resource)
+        if level not in (Level.FOLDER, Level.ORGANIZATION):
+            continue
+        for binding in policy.bindings:
+            risk = role_risk(binding.role, context)
+            if not risk or ways_up(binding.role, resource, context):
+                continue
+            if not traits_of(risk) & (Trait.WRITE | Trait.DESTROY):
+                continue
+            for member in binding.members:
+                grant = Grant(binding.role, member, parse_member(member), binding.condition)
+                if not names_somebody(grant) or grant.principal.is_service_agent or grant.principal.is_public:
+                    continue
+                yield Match(
+                    subject=standing.subject_of(grant),
+                    title=f"{member} holds {binding.role} in everything below {display(resource)}",
+                    resource_name=resource,
+                    principal=grant.principal.identity,
+                    evidence=(AssetRef(resource, policy.etag),),
+                    remediation=standing.removal(grant, resource),
+                )
+
+
+@inventory_rule(
+    "grant-run-out",
+    Severity.INFO,
+    Category.HYGIENE,
+    needs=[Part.POLICIES],
+    techniques=["T1098"],
+)
+def grant_run_out(inventory: Inventory, context: Context) -> Iterator[Match]:
+    """The condition of a grant could not hold any more.
+
+    ## Why it matters
+    It grants nothing, fills the policy, and comes back to life when somebody edits the condition. A workload that lives
+    on it is broken: that is said by a rule of its own.
+
+    ## What to do
+    Remove the grant.
+
+    ## Known false positives
+    None known.
+
+    ## Blind spots
+    Conditions that cannot be evaluated.
+    """
+    for resource, policy in inventory.policies:
+        for binding in policy.bindings:
+            condition = binding.condition
+            if condition is None or not condition.expression or not is_over(condition.expression, context.as_of):
+                continue
+            for member in binding.members:
+                grant = Grant(binding.role, member, parse_member(member), condition)
+                yield Match(
+                    subject=standing.subject_of(grant),
+                    title=f"{binding.role} of {member} on {display(resource)} has run out",
+                    resource_name=resource,
+                    principal=grant.principal.identity,
+                    evidence=(AssetRef(resource, policy.etag),),
+                    remediation=standing.removal(grant, resource, risk="None: the grant has no effect now."),
+                )
+
+
+@inventory_rule(
+    "custom-role-leads-up",
+    Severity.MEDIUM,
+    Category.OVER_PRIVILEGE,
+    needs=[Part.ROLES],
+    techniques=["T1098.003"],
+    equivalents=["policy-library:iam_custom_role_permissions", "forseti:role_rules"],
+)
+def custom_role_leads_up(inventory: Inventory, context: Context) -> Iterator[Match]:
+    """A custom role held permissions that lead to more than its name says.
+
+    ## Why it matters
+    Whoever holds it can become somebody else, or give itself more. A custom role looks harmless in a list.
+
+    ## What to do
+    Take the permissions out of the role, or give them in a role of their own.
+
+    ## Known false positives
+    Roles made on purpose for administrators.
+
+    ## Blind spots
+    Who holds the role is said by the rules for grants. Which permissions your own lists allow is yours to say.
+    """
+    for role in inventory.all(Role):
+        if not role.is_custom or role.deleted or role.is_disabled or not role.permissions:
+            continue
+        level = Level.ORGANIZATION if role.role.startswith("organizations/") else Level.PROJECT
+        paths = [path for path in satisfied(risk_of(role.permissions), level) if path.weight >= standing.COUNTS]
+        if not paths:
+            continue
+        worst = max(paths, key=lambda path: path.weight)
+        listed = sorted({name for path in paths for name in path.permissions})
+        yield Match(
+            subject=role.role,
+            title=f"Custom role {role.role} holds {', '.join(listed[:3])}{' and more' if len(listed) > 3 else ''}",
+            resource_name=role.name,
+            severity=Severity.MEDIUM if worst.cls in TAKEOVER else Severity.LOW,
+            notes=tuple(f"{' + '.join(path.permissions)}: {path.why}" for path in paths[:5]),
+            evidence=(AssetRef(role.name),),
+            remediation=custom_roles.without(role.role, listed),
+        )
+
+
+@inventory_rule(
+    "bucket-public-by-acl",
+    Severity.HIGH,
+    Category.OVER_PRIVILEGE,
+    needs=[Part.BUCKETS],
+    techniques=["T1530"],
+    equivalents=["scc:PUBLIC_BUCKET_ACL", "prowler:cloudstorage_bucket_public_access"],
+)
+def bucket_public_by_acl(inventory: Inventory, context: Context) -> Iterator[Match]:
+    """The access list of a bucket let everybody in, beside its policy.
+
+    ## Why it matters
+    Access lists are older than policies and are not shown with them: the policy looks right, and everybody reads.
+
+    ## What to do
+    Switch uniform bucket-level access on, and enforce public access prevention.
+
+    ## Known false positives
+    Web sites that are meant for everybody.
+
+    ## Blind spots
+    Access lists of single objects.
+    """
+    for bucket in inventory.all(Bucket):
+        if bucket.public_access_prevention == "enforced" or bucket.uniform_access:
+            continue
+        for entity in sorted(_PUBLIC.keys() & set(bucket.acl)):
+            yield Match(
+                subject=entity,
+                title=f"The access list of {display(bucket.name)} lets {_PUBLIC[entity]} in",
+                resource_name=bucket.name,
+                principal=entity,
+                evidence=(AssetRef(bucket.name),),
+            )
+
+
+RULES: Final = (
+    roles_to_persons,
+    service_role_above_project,
+    grant_run_out,
+    custom_role_leads_up,
+    bucket_public_by_acl,
+)

@@ -1,0 +1,150 @@
+"""Guards that nobody put up: organization policies, sinks and inventories that are missing."""
+
+from collections.abc import Iterator
+from typing import Final
+
+from bindwatch.inventory import Inventory, Part
+from bindwatch.inventory.hierarchy import LogSink, Organization, Project
+from bindwatch.model.change import EnableService, Run, remedy
+from bindwatch.model.finding import AssetRef, Category, Severity
+from bindwatch.model.resource import display, project_name
+from bindwatch.rule import Context, Match, inventory_rule
+
+_NO_EDITOR: Final = "iam.automaticIamGrantsForDefaultServiceAccounts"
+_ASSETS: Final = "cloudasset.googleapis.com"
+
+
+def _roots(inventory: Inventory) -> Iterator[str]:
+    """The top of each tree that was read: organizations, and projects above which nothing is known."""
+    organizations = [item.name for item in inventory.all(Organization)]
+    yield from organizations
+    for project in inventory.all(Project):
+        name = project_name(project.id)
+        if not any(above in organizations for above in inventory.ancestors(name)):
+            yield name
+
+
+@inventory_rule(
+    "default-accounts-become-editor",
+    Severity.MEDIUM,
+    Category.HYGIENE,
+    needs=[Part.ORG_POLICIES, Part.PROJECTS],
+    techniques=["T1098.003"],
+    equivalents=["gcpdiag:iam/BP/2023_001", "c7n:org-policy", "ps:boolean-org-policy-enforcer"],
+)
+def default_accounts_become_editor(inventory: Inventory, context: Context) -> Iterator[Match]:
+    """No organization policy kept default service accounts from becoming Editor.
+
+    ## Why it matters
+    Whoever switches Compute Engine on in a project makes an account that is Editor of it, and that every machine which
+    names no other runs as.
+
+    ## What to do
+    Enforce `iam.automaticIamGrantsForDefaultServiceAccounts` at the organization; take Editor away from the accounts
+    that have it already.
+
+    ## Known false positives
+    Organizations made since May 2024 have it enforced.
+
+    ## Blind spots
+    Said once for the top of each tree that was read. Policies with conditions on tags count as not enforced.
+    """
+    for name in _roots(inventory):
+        found = next((item for item in inventory.org_policies_over(name, _NO_EDITOR) if not item.dry_run), None)
+        if found.enforced if found else not inventory.has(Part.ORG_POLICIES, name):
+            continue
+        where = name.partition(".com/")[2]
+        container, _, identity = where.partition("/")
+        flag = f"--{container.removesuffix('s')}={identity}"
+        argv = ("gcloud", "resource-manager", "org-policies", "enable-enforce", f"constraints/{_NO_EDITOR}", flag)
+        yield Match(
+            subject=_NO_EDITOR,
+            title=f"Default service accounts become Editor in {display(name)}: nothing forbids it",
+            resource_name=name,
+            evidence=(AssetRef(name),),
+            remediation=remedy("Forbid it for what is made from now on", Run(argv)),
+        )
+
+
+@inventory_rule(
+    "log-export-missing",
+    Severity.LOW,
+    Category.BLIND_SPOT,
+    needs=[Part.LOG_SINKS],
+    techniques=["T1562.008"],
+    equivalents=[
+        "prowler:logging_sink_created",
+        "scoutsuite:stackdriverlogging-no-export-sinks",
+        "forseti:log_sink",
+        "scc:EXPORT_SINK_NOT_CONFIGURED",
+    ],
+)
+def log_export_missing(inventory: Inventory, context: Context) -> Iterator[Match]:
+    """Logs were kept nowhere but where they were written.
+
+    ## Why it matters
+    Whoever owns a project can delete its logs. A copy elsewhere is what an investigation has left.
+
+    ## What to do
+    Make a sink at the organization, with its children, into a bucket or dataset of a project that few can reach.
+
+    ## Known false positives
+    Organizations that export by folder: then each folder's sinks were not among those read.
+
+    ## Blind spots
+    What a sink's filter leaves out is judged when it is changed, not here.
+    """
+    sinks = inventory.all(LogSink)
+    for name in _roots(inventory):
+        own = [sink for sink in sinks if sink.parent in inventory.ancestors(name)]
+        if not own and not inventory.has(Part.LOG_SINKS, name):
+            continue
+        built_in = ("_Default", "_Required")
+        if not any(not sink.disabled and sink.name.rpartition("/")[2] not in built_in for sink in own):
+            yield Match(
+                subject="export",
+                title=f"The logs of {display(name)} are exported nowhere",
+                resource_name=name,
+                evidence=(AssetRef(name),),
+            )
+
+
+@inventory_rule(
+    "asset-inventory-off",
+    Severity.INFO,
+    Category.BLIND_SPOT,
+    needs=[Part.ENABLED_SERVICES, Part.PROJECTS],
+    techniques=["T1562.008"],
+    equivalents=["prowler:iam_cloud_asset_inventory_enabled", "scc:CLOUD_ASSET_API_DISABLED"],
+)
+def asset_inventory_off(inventory: Inventory, context: Context) -> Iterator[Match]:
+    """Cloud Asset Inventory was off in every project that was read.
+
+    ## Why it matters
+    It keeps who had which role five weeks back, which is what an investigation asks first, and it is what audits read.
+
+    ## What to do
+    Switch the API on in the project from which audits run.
+
+    ## Known false positives
+    Audits that run from a project which was not read.
+
+    ## Blind spots
+    None known.
+    """
+    projects = [item for item in inventory.all(Project) if item.state in ("", "ACTIVE")]
+    answers = {project.id: inventory.enabled(project.id, _ASSETS) for project in projects}
+    if not answers or any(answer is not False for answer in answers.values()):
+        return
+    first = min(answers)
+    name = project_name(first)
+    yield Match(
+        subject=_ASSETS,
+        title=f"Cloud Asset Inventory is off in {'project ' + first if len(answers) == 1 else 'all projects'}",
+        resource_name=name,
+        evidence=(AssetRef(name),),
+        remediation=remedy("Switch it on", EnableService(first, _ASSETS)),
+    )
+
+
+RULES: Final = (default_accounts_become_editor, log_export_missing, asset_inventory_off)

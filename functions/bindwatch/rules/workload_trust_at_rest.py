@@ -1,0 +1,267 @@
+"""Grants to Kubernetes workloads that hold, but for more or for others than was meant."""
+
+from collections import defaultdict
+from collections.abc import Iterator
+from typing import Final
+
+from bindwatch.inventory import Inventory, Part
+from bindwatch.inventory.clusters import Cluster
+from bindwatch.inventory.workloads import KubernetesServiceAccount
+from bindwatch.model.change import RemoveBinding, remedy
+from bindwatch.model.finding import AssetRef, Category, Severity
+from bindwatch.model.policy import Grant
+from bindwatch.model.principal import Principal, parse_member
+from bindwatch.model.resource import display, project_name
+from bindwatch.rule import Context, Match, inventory_rule
+from bindwatch.rules import standing
+from bindwatch.rules.grant_risk import risk_of_grant
+
+_WORKLOAD_USER: Final = "roles/iam.workloadIdentityUser"
+
+
+def _grants(inventory: Inventory) -> Iterator[tuple[str, Grant]]:
+    """Every grant to one Kubernetes service account."""
+    for resource, binding, member in inventory.workload_grants:
+        principal = parse_member(member)
+        if principal.is_workload and principal.service_account and not principal.deleted:
+            yield resource, Grant(binding.role, member, principal, binding.condition)
+
+
+def _clusters(inventory: Inventory, principal: Principal) -> tuple[Cluster, ...] | None:
+    """All clusters of the principal's pool, each with its service accounts; None where some may not have been read."""
+    clusters = inventory.clusters_of_pool(principal.pool)
+    home = project_name(principal.project or principal.pool.partition(".svc.id.goog")[0])
+    if not clusters or not inventory.has(Part.CLUSTERS, home):
+        return None
+    where = f"/k8s/namespaces/{principal.namespace}"
+    if not all(inventory.has(Part.KUBERNETES_SERVICE_ACCOUNTS, f"{cluster.name}{where}") for cluster in clusters):
+        return None
+    return clusters
+
+
+def _weight(grant: Grant, resource: str, context: Context, floor: Severity) -> Severity:
+    found = risk_of_grant(grant, resource, context)
+    return max(floor, min(found.severity, Severity.HIGH)) if found else floor
+
+
+def _words(principal: Principal) -> str:
+    return f"{principal.namespace}/{principal.service_account}"
+
+
+@inventory_rule(
+    "workload-grant-dangling",
+    Severity.MEDIUM,
+    Category.OVER_PRIVILEGE,
+    needs=[Part.POLICIES, Part.CLUSTERS, Part.KUBERNETES_SERVICE_ACCOUNTS],
+    techniques=["T1098.003"],
+)
+def workload_grant_dangling(inventory: Inventory, context: Context) -> Iterator[Match]:
+    """A role was granted to a Kubernetes service account that no cluster of the pool has.
+
+    ## Why it matters
+    Whoever may make a namespace and a service account in any cluster of the project, now or later, inherits the grant.
+    The pool outlives its clusters, and so does the grant.
+
+    ## What to do
+    Remove the grant, or put the name right if the workload was renamed.
+
+    ## Known false positives
+    A grant made before the workload is deployed. Those made minutes ago are seen as such by their log entry.
+
+    ## Blind spots
+    Pools of which some cluster, or its service accounts, were not read: nothing is said of them.
+    """
+    for resource, grant in _grants(inventory):
+        principal = grant.principal
+        if _clusters(inventory, principal) is None:
+            continue
+        if inventory.ksas_of_pool(principal.pool, principal.namespace, principal.service_account):
+            continue
+        yield Match(
+            subject=standing.subject_of(grant),
+            title=f"{grant.role} on {display(resource)} waits for whoever makes {_words(principal)} in the pool "
+            f"{principal.pool}: no cluster has it",
+            resource_name=resource,
+            principal=principal.identity,
+            severity=_weight(grant, resource, context, Severity.MEDIUM),
+            evidence=(AssetRef(resource),),
+            remediation=standing.removal(grant, resource),
+        )
+
+
+@inventory_rule(
+    "workload-identity-shared-by-clusters",
+    Severity.MEDIUM,
+    Category.OVER_PRIVILEGE,
+    needs=[Part.POLICIES, Part.CLUSTERS, Part.KUBERNETES_SERVICE_ACCOUNTS],
+    techniques=["T1078.004"],
+)
+def workload_identity_shared_by_clusters(inventory: Inventory, context: Context) -> Iterator[Match]:
+    """One grant served workloads of the same name in several clusters.
+
+    ## Why it matters
+    IAM sees pool, namespace and name, not the cluster: who can deploy to the least guarded cluster of the project has
+    what the production workload was given.
+
+    ## What to do
+    Keep clusters of different trust in different projects; or grant to a principal set of one cluster
+    (`kubernetes.cluster/…`).
+
+    ## Known false positives
+    The same service in several regions, on purpose: then it is meant.
+
+    ## Blind spots
+    Clusters that were not read.
+    """
+    for resource, grant in _grants(inventory):
+        principal = grant.principal
+        same = inventory.ksas_of_pool(principal.pool, principal.namespace, principal.service_account)
+        if len(same) < 2:
+            continue
+        names = sorted(item.cluster.rpartition("/")[2] for item in same)
+        yield Match(
+            subject=standing.subject_of(grant),
+            title=f"{_words(principal)} of {len(same)} clusters ({', '.join(names[:4])}) share {grant.role} on "
+            f"{display(resource)}",
+            resource_name=resource,
+            principal=principal.identity,
+            severity=_weight(grant, resource, context, Severity.LOW),
+            evidence=(AssetRef(resource), *(AssetRef(item.resource) for item in same)),
+        )
+
+
+@inventory_rule(
+    "default-workload-identity-bound",
+    Severity.MEDIUM,
+    Category.OVER_PRIVILEGE,
+    needs=[Part.POLICIES],
+    techniques=["T1078.004"],
+)
+def default_workload_identity_bound(inventory: Inventory, context: Context) -> Iterator[Match]:
+    """A role was granted to the `default` service account of a Kubernetes namespace.
+
+    ## Why it matters
+    Every pod of the namespace that names no account runs as it, the next debugging pod included.
+
+    ## What to do
+    Make a service account for the workload that needs the role, name it in the pod, grant to it, remove this grant.
+
+    ## Known false positives
+    Namespaces of one workload.
+
+    ## Blind spots
+    None known.
+    """
+    for resource, grant in _grants(inventory):
+        if grant.principal.service_account == "default":
+            yield Match(
+                subject=standing.subject_of(grant),
+                title=f"Every pod of namespace {grant.principal.namespace} that names no account has {grant.role} on "
+                f"{display(resource)}",
+                resource_name=resource,
+                principal=grant.principal.identity,
+                severity=_weight(grant, resource, context, Severity.MEDIUM),
+                evidence=(AssetRef(resource),),
+                remediation=standing.removal(
+                    grant, resource, "Grant to an account of the workload's own, then remove this grant"
+                ),
+            )
+
+
+@inventory_rule(
+    "service-account-shared-by-workloads",
+    Severity.LOW,
+    Category.OVER_PRIVILEGE,
+    needs=[Part.POLICIES],
+    techniques=["T1078.004"],
+)
+def service_account_shared_by_workloads(inventory: Inventory, context: Context) -> Iterator[Match]:
+    """Workloads of several namespaces or pools could become one service account.
+
+    ## Why it matters
+    What is granted for one is granted to all, and the log of the account does not say which of them it was. The weakest
+    of them decides how safe it is.
+
+    ## What to do
+    One service account for one workload.
+
+    ## Known false positives
+    One workload that is deployed to several namespaces on purpose.
+
+    ## Blind spots
+    Workloads that come through a whole namespace or pool have a rule of their own.
+    """
+    homes: defaultdict[str, dict[tuple[str, str], str]] = defaultdict(dict)
+    for resource, grant in _grants(inventory):
+        if grant.role == _WORKLOAD_USER and "/serviceAccounts/" in resource:
+            homes[resource].setdefault((grant.principal.pool, grant.principal.namespace), _words(grant.principal))
+    for resource, places in homes.items():
+        if len(places) < 2:
+            continue
+        pools = {pool for pool, _ in places}
+        yield Match(
+            subject="workloads",
+            title=f"Workloads of {len(places)} namespaces can become {resource.rpartition('/')[2]}",
+            resource_name=resource,
+            severity=Severity.MEDIUM if len(pools) > 1 else None,
+            notes=(f"They are: {', '.join(sorted(places.values())[:6])}.",),
+            evidence=(AssetRef(resource),),
+        )
+
+
+@inventory_rule(
+    "workload-has-two-identities",
+    Severity.LOW,
+    Category.HYGIENE,
+    needs=[Part.POLICIES, Part.KUBERNETES_SERVICE_ACCOUNTS],
+    techniques=["T1078.004"],
+)
+def workload_has_two_identities(inventory: Inventory, context: Context) -> Iterator[Match]:
+    """A Kubernetes service account was annotated with a service account and held roles directly, too.
+
+    ## Why it matters
+    The annotation wins: its pods act as the service account, and the direct grants are never used. They wait for the
+    day on which somebody removes the annotation.
+
+    ## What to do
+    Decide for one of the two; remove the grants, or the annotation.
+
+    ## Known false positives
+    The days of a move from one to the other.
+
+    ## Blind spots
+    Clients that exchange tokens by themselves do not read the annotation.
+    """
+    direct: defaultdict[tuple[str, str, str], list[tuple[str, Grant]]] = defaultdict(list)
+    for resource, grant in _grants(inventory):
+        if grant.role != _WORKLOAD_USER:
+            principal = grant.principal
+            direct[(principal.pool, principal.namespace, principal.service_account)].append((resource, grant))
+    if not direct:
+        return
+    for ksa in inventory.all(KubernetesServiceAccount):
+        cluster = inventory.cluster(ksa.cluster)
+        if cluster is None or not ksa.google_service_account:
+            continue
+        held = direct.get((cluster.identity_pool, ksa.namespace, ksa.name), ())
+        if held:
+            removals = tuple(RemoveBinding(name, grant.role, grant.member, grant.condition) for name, grant in held)
+            yield Match(
+                subject=f"{ksa.namespace}/{ksa.name}",
+                title=f"{ksa.namespace}/{ksa.name} acts as {ksa.google_service_account}, and its {len(held)} direct "
+                "grants are not used",
+                resource_name=ksa.resource,
+                principal=held[0][1].principal.identity,
+                notes=tuple(f"{grant.role} on {display(name)}" for name, grant in held[:5]),
+                evidence=(AssetRef(ksa.resource), *(AssetRef(name) for name, _ in held)),
+                remediation=remedy("Remove the grants that are not used", *removals),
+            )
+
+
+RULES: Final = (
+    workload_grant_dangling,
+    workload_identity_shared_by_clusters,
+    default_workload_identity_bound,
+    service_account_shared_by_workloads,
+    workload_has_two_identities,
+)
