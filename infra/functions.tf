@@ -45,7 +45,6 @@ locals {
     BINDWATCH_PROJECT          = var.project_id
     BINDWATCH_LOG_SEVERITY     = var.log_severity
     BINDWATCH_AUDIT_MINUTES    = tostring(local.audit_minutes)
-    BINDWATCH_SILENCE_MINUTES  = tostring(var.silence_minutes)
   }
   environment = { for name, value in local._environment : name => value if value != "" }
 }

@@ -98,6 +98,10 @@ class Context:
     change_windows: tuple[ChangeWindow, ...] = ()
     catalogue: RoleCatalogue = field(default_factory=RoleCatalogue.built_in)
     inventory: Inventory | None = None
+    own_sink: str = ""
+    """The log sink that feeds bindwatch (`organizations/1/sinks/x`), '' where it is not known."""
+    own_sink_filter: str = ""
+    """What it must pass for the rules that are enabled."""
 
     @lazily
     def memory(self) -> dict[object, bool]:

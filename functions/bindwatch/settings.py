@@ -137,7 +137,7 @@ class Settings:
     sink: str = _variable(
         "SINK",
         "The log sink that feeds `on_log_entry` (`organizations/NUMBER/sinks/NAME`): "
-        "`sweep` compares its filter with what the rules need.",
+        "`audit` compares it with what the rules need.",
         _matching(_SINK, "organizations/NUMBER/sinks/NAME (or folders/…, projects/…)"),
     )
     trusted_domains: frozenset[str] = _variable(
@@ -181,12 +181,6 @@ class Settings:
         "How long one call of `audit` works before it leaves the rest to the next.",
         _positive,
         25,
-    )
-    silence_minutes: int = _variable(
-        "SILENCE_MINUTES",
-        "After how many minutes without an entry a source of logs counts as silent.",
-        _positive,
-        60,
     )
     on_cloud_run: bool = field(default=False, metadata={"variable": Variable(ON_CLOUD_RUN, "", ""), "read": bool})
 

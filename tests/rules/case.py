@@ -2,9 +2,10 @@
 
 `cases/RULE-ID/fires-STORY.json` makes the rule speak, `quiet-STORY.json` is a near miss. A file holds one log entry, a
 list of them, or `{"context": {…}, "entries": […], "inventory": […], "expect": {…}}`, all of it optional:
-`context` may set trusted_domains, trusted_projects, automation, break_glass, and roles (custom roles with their
-permissions); `inventory` holds documents as `bindwatch scan` reads them (with entries: what the rules know besides;
-without: what is judged); `expect` what every finding of the rule must have (severity, state, subject, cause, …).
+`context` may set trusted_domains, trusted_projects, automation, break_glass, own_sink, own_sink_filter, and roles
+(custom roles with their permissions); `inventory` holds documents as `bindwatch scan` reads them (with entries: what
+the rules know besides; without: what is judged); `expect` what every finding of the rule must have (severity, state,
+subject, cause, …).
 """
 
 from __future__ import annotations
@@ -72,6 +73,8 @@ def context_of(settings: Mapping[str, Any], inventory: Inventory | None = None) 
         break_glass=tuple(settings.get("break_glass", ())),
         catalogue=catalogue,
         inventory=inventory,
+        own_sink=settings.get("own_sink", ""),
+        own_sink_filter=settings.get("own_sink_filter", ""),
     )
 
 

@@ -38,6 +38,7 @@ from bindwatch.rules import (
     minting,
     node_pools_at_rest,
     org_policy,
+    own_sink,
     perimeters,
     pipeline_tampering,
     policy_writes,
@@ -45,6 +46,7 @@ from bindwatch.rules import (
     service_accounts,
     windows,
     windows_of_discovery,
+    windows_of_ourselves,
     workload_identity,
     workload_trust_at_rest,
     workspace,
@@ -92,6 +94,11 @@ INVENTORY_RULES: Final[tuple[Rule[Inventory], ...]] = (
     *node_pools_at_rest.RULES,
     *workload_trust_at_rest.RULES,
     *escalation.RULES,
+    *own_sink.RULES,
     *workload_identity.RULES,
 )
-WINDOW_RULES: Final[tuple[Rule[WindowRow], ...]] = (*windows.WINDOW_RULES, *windows_of_discovery.RULES)
+WINDOW_RULES: Final[tuple[Rule[WindowRow], ...]] = (
+    *windows.WINDOW_RULES,
+    *windows_of_discovery.RULES,
+    *windows_of_ourselves.RULES,
+)

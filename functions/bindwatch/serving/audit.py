@@ -228,6 +228,12 @@ class Auditor:
         self._store.append({Table.SNAPSHOTS: [row]})
 
 
+def kept_catalogue(store: SqlStore) -> RoleCatalogue | None:
+    """The catalogue of roles that the last audit kept; None where there is none yet."""
+    rows = store.ask("store/snapshots", {"kind": "roles"})
+    return read_catalogue(rows[0]["content"]) if rows else None
+
+
 def read_catalogue(content: str) -> RoleCatalogue | None:
     """The catalogue that an audit kept; None where it cannot be read (of another version)."""
     try:

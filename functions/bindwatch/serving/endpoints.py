@@ -166,10 +166,13 @@ def _make_judge(settings: Settings) -> "Callable[[LogEntry], Verdict]":
 
 
 def _make_ingest(settings: Settings) -> "Ingest":
+    from bindwatch.serving.audit import kept_catalogue
     from bindwatch.serving.ingest import Ingest
     from bindwatch.serving.wiring import make_engine, open_alerts, open_dead_letters, open_store
 
-    ingest = Ingest(make_engine(settings), open_store(settings), open_alerts(settings), open_dead_letters(settings))
+    store = open_store(settings)
+    engine = make_engine(settings, catalogue=kept_catalogue(store))
+    ingest = Ingest(engine, store, open_alerts(settings), open_dead_letters(settings))
     log = Log(settings.project, settings.log_severity)
     atexit.register(lambda: ingest.counters.report(log, now=True))
     return ingest

@@ -14,7 +14,8 @@ from bindwatch.inventory.identities import Role
 from bindwatch.knowledge.roles import RoleCatalogue
 from bindwatch.pipeline import AlertPublisher, DeadLetters
 from bindwatch.rule import Context
-from bindwatch.rules import INVENTORY_RULES, LOG_RULES
+from bindwatch.rules import INVENTORY_RULES, LOG_RULES, WINDOW_RULES
+from bindwatch.rules.sink_filter import sink_filter
 from bindwatch.settings import Dataset, File, Settings, Topic
 
 
@@ -98,17 +99,20 @@ def make_engine(
     catalogue = catalogue or context.catalogue
     if inventory is not None:
         catalogue = catalogue.with_custom_roles(_custom_roles(inventory))
-    context = replace(context, catalogue=catalogue, inventory=inventory)
-    disabled = set(settings.disabled_rules)
-    unknown = disabled - {rule.id for rule in LOG_RULES} - {rule.id for rule in INVENTORY_RULES}
-    if unknown:
-        raise ConfigError([f"BINDWATCH_DISABLED_RULES: no rule {rule!r}" for rule in sorted(unknown)])
     house = house_of(settings)
-    return Engine(
-        context,
-        [rule for rule in house.log_rules(LOG_RULES) if rule.id not in disabled],
-        [rule for rule in house.inventory_rules(INVENTORY_RULES) if rule.id not in disabled],
-    )
+    log_rules, inventory_rules = house.log_rules(LOG_RULES), house.inventory_rules(INVENTORY_RULES)
+    disabled = set(settings.disabled_rules)
+    known = {rule.id for rules in (LOG_RULES, INVENTORY_RULES, WINDOW_RULES) for rule in rules}
+    known |= {rule.id for rule in log_rules}
+    if unknown := disabled - known:
+        raise ConfigError([f"BINDWATCH_DISABLED_RULES: no rule {rule!r}" for rule in sorted(unknown)])
+    log_rules = tuple(rule for rule in log_rules if rule.id not in disabled)
+    context = replace(context, catalogue=catalogue, inventory=inventory)
+    if inventory is not None and settings.sink:
+        windows = tuple(rule for rule in house.window_rules(WINDOW_RULES) if rule.id not in disabled)
+        needed = sink_filter((*log_rules, *windows))
+        context = replace(context, own_sink=settings.sink, own_sink_filter=needed)
+    return Engine(context, log_rules, [rule for rule in inventory_rules if rule.id not in disabled])
 
 
 def _custom_roles(inventory: Inventory) -> dict[str, tuple[str, ...]]:
