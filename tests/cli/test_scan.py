@@ -28,7 +28,14 @@ def scan(*args: str | Path, stdin: bytes = b"") -> dict[str, Any]:
 CLUSTER = {
     "name": "//container.googleapis.com/projects/acme-prod/locations/europe-west1/clusters/shop",
     "assetType": "container.googleapis.com/Cluster",
-    "resource": {"data": {"name": "shop", "location": "europe-west1", "nodePools": []}},
+    "resource": {
+        "data": {
+            "name": "shop",
+            "location": "europe-west1",
+            "nodePools": [],
+            "authenticatorGroupsConfig": {"enabled": True, "securityGroup": "gke-security-groups@example.com"},
+        }
+    },
     "ancestors": ["projects/123"],
 }
 KEY = {

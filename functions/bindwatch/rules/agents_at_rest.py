@@ -36,7 +36,7 @@ _FIREWALLS: Final = tuple(f"compute.firewalls.{verb}" for verb in ("create", "de
 def roles_over(inventory: Inventory, member: str, resource: str) -> tuple[str, ...] | None:
     """The roles a member holds on a resource and above it, directly; None where its own policy was not read."""
     names = inventory.ancestors(resource)
-    if not inventory.has(Part.POLICIES, resource):
+    if inventory.policy(resource) is None and not inventory.has(Part.POLICIES, resource):
         return None
     wanted = set(names)
     return tuple(binding.role for name, binding in inventory.grants_of(member) if name in wanted)
@@ -44,7 +44,8 @@ def roles_over(inventory: Inventory, member: str, resource: str) -> tuple[str, .
 
 def _sureness(inventory: Inventory, resource: str) -> Confidence:
     """How sure it is that a role is missing: one may be held above, where nobody looked."""
-    read = all(inventory.has(Part.POLICIES, name) for name in inventory.ancestors(resource))
+    above = inventory.ancestors(resource)[1:]
+    read = bool(above) and all(inventory.policy(name) or inventory.has(Part.POLICIES, name) for name in above)
     return Confidence.HIGH if read else Confidence.MEDIUM
 
 

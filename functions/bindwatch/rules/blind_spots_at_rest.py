@@ -100,6 +100,7 @@ def _terraform(project: str, service: str) -> str:
 @at_rest_of(
     audit_settings.audit_log_exemption,
     needs=[Part.POLICIES],
+    equivalents=["policy-library:iam_audit_log"],
 )
 def audit_log_exemption(inventory: Inventory, context: Context) -> Iterator[Match]:
     """A principal was exempt from data-access logging."""
