@@ -2,24 +2,35 @@
 -- Only checks that were granted. The resource is that of the entry: activity does not keep that of each check.
 -- @since timestamp = -90d: entries before it are not read (prunes partitions).
 -- @until timestamp = now: entries from then on are not read.
+with entries as (
+    select
+        caller,
+        permissions_granted,
+        resource,
+        project,
+        log,
+        occurred_at
+    from `${dataset}.activity`
+    where
+        occurred_at >= @since
+        and occurred_at < @until
+)
+
 select
-    activity.caller,
+    entries.caller,
     permission,
-    activity.resource,
-    activity.project,
-    activity.log,
-    min(activity.occurred_at) as first_at,
-    max(activity.occurred_at) as last_at,
+    entries.resource,
+    entries.project,
+    entries.log,
+    min(entries.occurred_at) as first_at,
+    max(entries.occurred_at) as last_at,
     count(*) as uses
-from `${dataset}.activity` as activity
-cross join unnest(activity.permissions_granted) as permission
-where
-    activity.occurred_at >= @since
-    and activity.occurred_at < @until
+from entries
+cross join unnest(entries.permissions_granted) as permission
 group by
-    activity.caller,
+    entries.caller,
     permission,
-    activity.resource,
-    activity.project,
-    activity.log,
-    timestamp_trunc(activity.occurred_at, day)
+    entries.resource,
+    entries.project,
+    entries.log,
+    timestamp_trunc(entries.occurred_at, day)

@@ -3,23 +3,33 @@
 -- Only checks that were granted. The resource is that of the entry: activity does not keep that of each check.
 -- @since timestamp = -90d: entries before it are not read (prunes partitions).
 -- @until timestamp = now: entries from then on are not read.
+WITH entries AS (
+  SELECT
+    caller,
+    permissions_granted,
+    resource,
+    project,
+    log,
+    occurred_at
+  FROM activity
+  WHERE
+    occurred_at >= $since AND occurred_at < $until
+)
 SELECT
-  activity.caller,
+  entries.caller,
   permission,
-  activity.resource,
-  activity.project,
-  activity.log,
-  MIN(activity.occurred_at) AS first_at,
-  MAX(activity.occurred_at) AS last_at,
+  entries.resource,
+  entries.project,
+  entries.log,
+  MIN(entries.occurred_at) AS first_at,
+  MAX(entries.occurred_at) AS last_at,
   COUNT(*) AS uses
-FROM activity AS activity
-CROSS JOIN UNNEST(activity.permissions_granted) AS _t0(permission)
-WHERE
-  activity.occurred_at >= $since AND activity.occurred_at < $until
+FROM entries
+CROSS JOIN UNNEST(entries.permissions_granted) AS _t0(permission)
 GROUP BY
-  activity.caller,
+  entries.caller,
   permission,
-  activity.resource,
-  activity.project,
-  activity.log,
-  DATE_TRUNC('DAY', activity.occurred_at)
+  entries.resource,
+  entries.project,
+  entries.log,
+  DATE_TRUNC('DAY', entries.occurred_at)
