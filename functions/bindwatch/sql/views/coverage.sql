@@ -1,4 +1,4 @@
--- What did the last audit of each scope not look at, and why?
+-- What did the last audit of each scope (or the last scan of files into the store) not look at, and why?
 -- One row per scope and gap; a scope without gaps has one row whose `gap` is empty. An audit that started and never
 -- finished is a gap of its own.
 with audits as (
@@ -10,7 +10,7 @@ with audits as (
         min(case when entry = 'started' then recorded_at end) as started_at,
         max(subjects) as subjects
     from `${dataset}.runs`
-    where kind = 'audit'
+    where kind in ('audit', 'scan')
     group by run_id, scope
 ),
 

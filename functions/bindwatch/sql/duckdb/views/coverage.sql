@@ -1,5 +1,5 @@
 -- The twin of ../../views/coverage.sql for DuckDB, written by scripts/sql_twins; not to be edited.
--- What did the last audit of each scope not look at, and why?
+-- What did the last audit of each scope (or the last scan of files into the store) not look at, and why?
 -- One row per scope and gap; a scope without gaps has one row whose `gap` is empty. An audit that started and never
 -- finished is a gap of its own.
 WITH audits AS (
@@ -12,7 +12,7 @@ WITH audits AS (
     MAX(subjects) AS subjects
   FROM runs
   WHERE
-    kind = 'audit'
+    kind IN ('audit', 'scan')
   GROUP BY
     run_id,
     scope
