@@ -187,6 +187,8 @@ class WindowRow:
     succeeded: int = 0
     items: tuple[str, ...] = ()
     known_since: str = ""
+    subject: str = ""
+    """The subject of the finding that the row is about, where it is about one."""
 
 
 S = TypeVar("S", LogEntry, Inventory, WindowRow)
@@ -421,6 +423,24 @@ def window_rule(
             techniques=tuple(techniques),
             equivalents=tuple(equivalents),
             doc=_page(check.__doc__),
+        )
+
+    return decorate
+
+
+def over_time_of(rule: Rule[LogEntry], *, methods: Iterable[Method] = ()) -> Callable[[WindowCheck], Rule[WindowRow]]:
+    """Make the window rule that sees the same problem, or its end, in later entries: same id, page and weight."""
+
+    def decorate(check: WindowCheck) -> Rule[WindowRow]:
+        return Rule(
+            id=rule.id,
+            severity=rule.severity,
+            category=rule.category,
+            subject=SubjectKind.WINDOW,
+            check=check,
+            methods=tuple(methods),
+            techniques=rule.techniques,
+            doc=rule.doc,
         )
 
     return decorate

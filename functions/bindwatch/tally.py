@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from msgspec.structs import replace
 
 from bindwatch.model.finding import Finding, State
+from bindwatch.model.log_entry import parse_time
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +25,7 @@ class _Row:
     def __init__(self, finding: Finding) -> None:
         self.latest = finding
         self.first = self.last = finding.observed_at
-        self.sources = {finding.source.key}
+        self.sources = {finding.source.key} if finding.state is State.OPEN else set()
 
 
 class Tally:
@@ -43,14 +44,16 @@ class Tally:
             if row is None:
                 self._rows[finding.finding_id] = _Row(finding)
                 continue
-            row.sources.add(finding.source.key)
+            if finding.state is State.OPEN:
+                row.sources.add(finding.source.key)
             at = finding.observed_at
-            if at >= row.last:
+            if not _is_before(at, row.last):
                 row.last = at
                 row.latest = _worse(row.latest, finding)
             elif finding.state is State.OPEN and row.latest.state is State.OPEN:
                 row.latest = _worse(finding, row.latest)
-            row.first = min(row.first, at)
+            if _is_before(at, row.first):
+                row.first = at
 
     def standing(self) -> list[Standing]:
         """The findings that are open, worst first; among equals by rule, resource and subject."""
@@ -71,7 +74,13 @@ class Tally:
 
     def resolved(self) -> int:
         """How many problems were seen open and then undone."""
-        return sum(row.latest.state is not State.OPEN and len(row.sources) > 1 for row in self._rows.values())
+        return sum(row.latest.state is not State.OPEN and bool(row.sources) for row in self._rows.values())
+
+
+def _is_before(left: str, right: str) -> bool:
+    """Whether a timestamp is earlier than another; they may differ in how many digits of the second they have."""
+    one, other = parse_time(left), parse_time(right)
+    return left < right if one is None or other is None or one == other else one < other
 
 
 def _worse(earlier: Finding, later: Finding) -> Finding:

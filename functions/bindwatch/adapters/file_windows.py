@@ -1,9 +1,10 @@
 """Window rules over log files: nothing is stored unless a caller did enough of what such rules count.
 
 Reading is in two passes. The first counts, for each caller, the entries a window rule could build on: refused calls,
-calls of the methods that the rules name, calls with a key. Only where a caller reaches the least that any rule asks for
-does the second pass keep the activity of such callers, in a store in memory, over which the rules run as they do over
-the store of a deployment. Rules that compare with weeks of habit need a store (`--store`), and see nothing here.
+calls of the methods that the rules name, calls with a key. Only where a caller reaches the least that any rule asks
+for, or a finding waits for what its principal did later, does the second pass keep the activity of such callers, in a
+store in memory, over which the rules run as they do over the store of a deployment. Rules that compare with weeks of
+habit need a store (`--store`), and see nothing here.
 """
 
 from collections import Counter
@@ -11,27 +12,35 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Final
 
+from bindwatch.diagnosis.link import BROKEN
 from bindwatch.engine import NOTHING, Verdict
 from bindwatch.errors import InputError
-from bindwatch.model.log_entry import Facts, decode, decode_facts
-from bindwatch.pipeline import Delivery, deliver, sweep_windows
+from bindwatch.model.finding import Finding, State
+from bindwatch.model.log_entry import Facts, LogEntry, decode, decode_facts
+from bindwatch.pipeline import Delivery, deliver, record, sweep_windows
 from bindwatch.rule import Context, Rule, WindowRow
 
 LEAST: Final = 2
 """No window rule speaks of fewer entries of one caller than this."""
 
 _BATCH: Final = 2_000
+_JOINED: Final = frozenset({BROKEN})
+"""Rules whose findings a window joins with what their principals did."""
 
 
 class FileWindows:
-    """Runs window rules over the entries of files; `see` every line first, then `keep` every line, if `wanted`."""
+    """Runs window rules over the entries of files; `see` every line and `note` what the rules said of it first, then
+    `keep` every line, if `wanted`."""
 
     def __init__(self, rules: Sequence[Rule[WindowRow]], context: Context) -> None:
         self._rules = tuple(rules)
+        self._joined = _JOINED & {rule.id for rule in self._rules}
         self._context = context
         self._named: dict[tuple[str, str], bool] = {}
         self._counts: Counter[int] = Counter()
         self._callers: frozenset[int] = frozenset()
+        self._noted: list[Finding] = []
+        self._actors: frozenset[str] = frozenset()
         self._deliveries: list[Delivery] = []
         self._first: datetime | None = None
         self._last: datetime | None = None
@@ -42,16 +51,24 @@ class FileWindows:
         if facts is not None and self._counts_for_a_rule(facts):
             self._counts[_caller(facts)] += 1
 
+    def note(self, verdict: Verdict) -> None:
+        """Remember the findings that later entries of their principals may end or add to."""
+        joined = self._joined
+        self._noted += [item for item in verdict.findings if item.rule_id in joined and item.state is State.OPEN]
+
     @property
     def wanted(self) -> bool:
         """Whether any caller did enough for a window rule to speak, so that a second pass is worth it."""
         self._callers = frozenset(caller for caller, count in self._counts.items() if count >= LEAST)
-        return bool(self._callers)
+        self._actors = frozenset(finding.principal for finding in self._noted)
+        return bool(self._callers or self._actors)
 
     def keep(self, line: bytes) -> None:
         """Keep an entry of one of those callers."""
         facts = decode_facts(line)
-        if facts is None or _caller(facts) not in self._callers:
+        if facts is None:
+            return
+        if _caller(facts) not in self._callers and not (self._actors and self._is_awaited(facts, line)):
             return
         try:
             entry = decode(line, facts)
@@ -71,10 +88,16 @@ class FileWindows:
         from bindwatch.adapters.duckdb import DuckDBStore  # a quarter of a second, only where it is needed
 
         with DuckDBStore() as store:
+            record(self._noted, store, now=self._last)
             for start in range(0, len(self._deliveries), _BATCH):
                 deliver(self._deliveries[start : start + _BATCH], store)
             until = self._last + timedelta(seconds=1)
             return sweep_windows(store, self._rules, self._context, until, since=self._first)
+
+    def _is_awaited(self, facts: Facts, line: bytes) -> bool:
+        """Whether somebody of whom a finding is noted made the call, or acted through its caller."""
+        entry = LogEntry.known_by(facts, line)
+        return entry.caller_key in self._actors or any(hop.identity in self._actors for hop in entry.impersonators)
 
     def _counts_for_a_rule(self, facts: Facts) -> bool:
         deed = facts.proto_payload

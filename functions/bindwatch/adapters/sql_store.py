@@ -162,6 +162,7 @@ def _window_row(row: Answer) -> WindowRow:
         succeeded=row["succeeded"],
         items=tuple(item for item in (row["items"] or "").split(",") if item),
         known_since=row["known_since"],
+        subject=row.get("subject", ""),
     )
 
 

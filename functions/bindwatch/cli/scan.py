@@ -79,6 +79,8 @@ def scan(
 def _judged(engine: Engine, windows: FileWindows, line: bytes) -> Verdict:
     verdict = engine.judge_line(line)
     windows.see(line)
+    if verdict:
+        windows.note(verdict)
     return verdict
 
 

@@ -98,6 +98,7 @@ INVENTORY_RULES: Final[tuple[Rule[Inventory], ...]] = (
     *workload_identity.RULES,
 )
 WINDOW_RULES: Final[tuple[Rule[WindowRow], ...]] = (
+    *denials.WINDOW_RULES,
     *windows.WINDOW_RULES,
     *windows_of_discovery.RULES,
     *windows_of_ourselves.RULES,

@@ -8,12 +8,12 @@ from bindwatch.diagnosis.link import BROKEN, broken_resource, broken_subject
 from bindwatch.inventory import Part
 from bindwatch.knowledge.escalation import dangerous_bits
 from bindwatch.model.change import AddBinding, EnableService, SetServiceAccountEnabled, remedy
-from bindwatch.model.finding import Category, Confidence, Remediation, Severity
+from bindwatch.model.finding import Category, Confidence, Remediation, Severity, State
 from bindwatch.model.log_entry import LogEntry
 from bindwatch.model.policy import Grant
 from bindwatch.model.principal import Principal, PrincipalKind, parse_member, parse_subject
 from bindwatch.model.resource import display
-from bindwatch.rule import ANY_METHOD, Context, Match, Outcome, log_rule
+from bindwatch.rule import ANY_METHOD, Context, Match, Outcome, Rule, WindowRow, log_rule, over_time_of
 from bindwatch.rules.grant_risk import role_risk
 from bindwatch.rules.methods import CREDENTIALS, MINT, STS
 from bindwatch.rules.minting import is_workload_identity
@@ -29,6 +29,8 @@ class _Cause:
     sure: Confidence
     words: str
     deciding: str = ""
+    others: tuple[str, ...] = ()
+    """What it may be instead, likeliest first, each with what would show it."""
 
 
 @log_rule(
@@ -55,7 +57,8 @@ def workload_identity_broken(entry: LogEntry, context: Context) -> Iterator[Matc
 
     ## Blind spots
     What fails before it reaches IAM (metadata server, network, DNS, a missing annotation) leaves no entry: only the
-    inventory shows it. That the pair works again is decided from later activity, not from a single entry.
+    inventory shows it. The finding ends when the same workload gets the same target with a permission it was refused;
+    reads that succeed are only seen where Data Access logs are on.
     """
     workload = _workload(entry)
     if workload is None:
@@ -111,7 +114,8 @@ def _call_refused(entry: LogEntry, workload: Principal, context: Context) -> Ite
             "direct-grant-missing" if direct else "target-role-missing",
             Confidence.MEDIUM,
             f"{who} lacks {missing} on {display(target)}.",
-            "The policies over the target; a deny policy or an access boundary refuses in the same words.",
+            f"The policies over {display(target)}",
+            _OTHERS_OF_CALL,
         )
     yield _match(entry, workload, target, cause, None)
 
@@ -131,11 +135,14 @@ def _match(entry: LogEntry, workload: Principal, target: str, cause: _Cause, fix
         principal=workload.identity,
         confidence=cause.sure,
         cause=cause.id,
+        ruled_out=_PASSED if workload.is_workload else (),
         notes=tuple(
             text
             for text in (
                 cause.words,
-                f"What would decide: {cause.deciding}" if cause.deciding else "",
+                f"Refused: {', '.join(entry.missing_permissions)}." if entry.missing_permissions else "",
+                f"What would decide: {cause.deciding}." if cause.deciding else "",
+                f"Then come, in this order: {'; '.join(cause.others)}." if cause.others else "",
                 f"The log says: {said}" if said else "",
             )
             if text
@@ -156,17 +163,36 @@ def _certain_cause(entry: LogEntry) -> _Cause | None:
     if entry.status_code == _QUOTA:
         return _Cause("token-quota-exceeded", Confidence.HIGH, "The quota of tokens is used up.")
     if entry.service == CREDENTIALS and entry.status_code == _NOT_FOUND:
-        return _Cause("gsa-not-found", Confidence.HIGH, "There is no such service account.", "Whether it was deleted.")
+        return _Cause("gsa-not-found", Confidence.HIGH, "There is no such service account.", "whether it was deleted")
     if entry.service == CREDENTIALS and entry.status_code == _PRECONDITION:
         return _Cause("gsa-disabled", Confidence.MEDIUM, "The service account is disabled, or cannot be minted for.")
     return None
 
 
 _MINTS: Final = dangerous_bits()["iam.serviceAccounts.getAccessToken"]
-_LIKELY: Final = (
-    "The likeliest cause is that the account does not trust the workload. Then come: the binding names the pool of "
-    "another project or another namespace, the account is gone or disabled, a condition or deny policy, and a binding "
-    "that is not in effect yet."
+_LIKELY: Final = "The likeliest cause of such a refusal: the account's policy has no binding for the workload."
+_OTHERS: Final = (
+    "pool-of-another-project or member-malformed: the policy spells its project, namespace or name differently",
+    "role-cannot-mint: the policy gives the workload a role without iam.serviceAccounts.getAccessToken",
+    "gsa-not-found, gsa-recreated or gsa-disabled: the account says so, or its policy names a deleted member",
+    "condition-not-met: the binding has a condition",
+    "deny-policy or principal-access-boundary: one above the account refuses in the same words",
+    "propagation-delay: the binding is younger than about seven minutes",
+)
+_OTHERS_OF_CALL: Final = (
+    "condition-not-met: the grant is there and has a condition",
+    "deny-policy or principal-access-boundary: one above the target refuses in the same words",
+    "propagation-delay: the grant is younger than about seven minutes",
+)
+# What a refusal that names the workload proves: its token reached IAM, so everything on the way there works.
+_PASSED: Final = (
+    "workload-identity-disabled",
+    "node-pool-not-gke-metadata",
+    "host-network",
+    "network-policy-blocks-metadata",
+    "node-cannot-reach-token-service",
+    "dns-cannot-resolve-metadata",
+    "metadata-startup-race",
 )
 
 
@@ -175,9 +201,13 @@ def _cause_of_refusal(entry: LogEntry, workload: Principal, email: str, context:
     if not entry.denied:
         return None
     inventory = context.inventory
-    deciding = "The account's policy, the account, and deny policies above it."
+    deciding = (
+        f"`gcloud iam service-accounts get-iam-policy {email}`, `gcloud iam service-accounts describe {email}`, and "
+        "the deny policies above it"
+    )
+    likeliest = _Cause("binding-missing", Confidence.LOW, _LIKELY, deciding, _OTHERS)
     if inventory is None:
-        return _Cause("binding-missing", Confidence.LOW, _LIKELY, deciding)
+        return likeliest
     resource = inventory.service_account_name(email)
     account = inventory.service_account(email)
     if account is None and inventory.has(Part.SERVICE_ACCOUNTS, resource):
@@ -186,7 +216,7 @@ def _cause_of_refusal(entry: LogEntry, workload: Principal, email: str, context:
         return _Cause("gsa-disabled", Confidence.HIGH, f"{email} is disabled.")
     policies = inventory.policies_over(resource)
     if not policies:
-        return _Cause("binding-missing", Confidence.LOW, _LIKELY, deciding)
+        return likeliest
     grants = [
         Grant(binding.role, member, parse_member(member), binding.condition)
         for _, policy in policies
@@ -200,7 +230,7 @@ def _cause_of_refusal(entry: LogEntry, workload: Principal, email: str, context:
             "deny-policy",
             Confidence.LOW,
             f"{minting[0].role} is granted, so something above it refuses, or the grant is too young to be in effect.",
-            "Deny policies and access boundaries over the account, and the age of the binding.",
+            "deny policies and access boundaries over the account, and the age of the binding",
         )
     if minting and minting[0].condition is not None:
         words = f"The binding holds only where: {minting[0].condition.expression}"
@@ -248,4 +278,16 @@ def _fix(cause: _Cause, workload: Principal, email: str, project: str) -> Remedi
     return None
 
 
-RULES = (workload_identity_broken,)
+@over_time_of(workload_identity_broken)
+def workload_identity_restored(row: WindowRow, _context: Context) -> Iterator[Match]:
+    """The workload got what it had been refused."""
+    yield Match(
+        subject=row.subject,
+        title=f"{row.caller} got what it had been refused",
+        principal=row.caller,
+        state=State.RESOLVED,
+    )
+
+
+RULES: Final = (workload_identity_broken,)
+WINDOW_RULES: Final[tuple[Rule[WindowRow], ...]] = (workload_identity_restored,)
