@@ -27,9 +27,11 @@ from bindwatch.inventory import (
     InventoryBuilder,
     Origin,
     classify,
+    hint_from_name,
     hint_from_path,
     read_inventory_document,
     take_policy_lines,
+    unbundle,
 )
 
 _WRAPPERS: Final = ("log", "logEntry", "log_entry", "entry", "event", "_source", "jsonPayload")
@@ -107,7 +109,9 @@ class InputReader:
         except ValueError as damage:
             self.reading.problems.append(Problem(file, line, "", str(damage)))
             return
-        if isinstance(value, dict) and isinstance(value.get("entries"), list):  # what entries.list answers
+        if classify(value) is DocumentKind.BUNDLE:
+            self._read_bundle(value, item)
+        elif isinstance(value, dict) and isinstance(value.get("entries"), list):  # what entries.list answers
             self._late += _items_of(value["entries"], item)
         elif isinstance(value, list):
             for inner in value:
@@ -156,6 +160,9 @@ class InputReader:
         except ValueError as damage:
             self.reading.problems.append(Problem(item.file, item.line, "", str(damage)))
             return
+        if classify(value) is DocumentKind.BUNDLE:
+            self._read_bundle(value, item, source)
+            return
         if self._take_inventory(value, item.file, item.line, source):
             return
         if (inner := _unwrapped(value)) is not None:
@@ -169,6 +176,19 @@ class InputReader:
             self.reading.skipped.append(Skipped(item.file, "a Terraform plan: see bindwatch what-if"))
         else:
             self.reading.not_judged["JSON values of no kind we know"] += 1
+
+    def _read_bundle(self, value: object, item: Item, source: Input | None = None) -> None:
+        """Documents somebody put together in one: entries are kept for later, the rest is taken in."""
+        for name, inner in unbundle(value):
+            if classify(inner) is DocumentKind.LOG_ENTRY:
+                self._late += _items_of(inner if isinstance(inner, list) else [inner], item)
+            elif isinstance(inner, list | dict):
+                hint = hint_from_name(name) or (hint_from_path(source.relative) if source else None)
+                origin = Origin(f"{item.file}/{name}", item.line)
+                if read_inventory_document(inner, self._builder, origin=origin, hint=hint):
+                    self.reading.inventory_items += len(inner) if isinstance(inner, list) else 1
+                elif inner:
+                    self.reading.not_judged["JSON values of no kind we know"] += 1
 
     def _take_inventory(self, value: Any, file: str, line: int, source: Input | None = None) -> bool:
         hint = hint_from_path(source.relative) if source else None

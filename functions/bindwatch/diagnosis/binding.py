@@ -272,7 +272,9 @@ def cause_of(case: Case, miss: NearMiss) -> str:
     match miss.slip:
         case Slip.OTHER_POOL:
             around = case.pools_around
-            fleet = miss.grant.principal.pool in around or (case.style is Style.FLEET and _is_own(case, miss))
+            fleet = miss.grant.principal.pool in around or (
+                case.style is Style.FLEET and (_is_own(case, miss) or case.membership is None)
+            )
             return "fleet-pool-mismatch" if fleet else "pool-of-another-project"
         case Slip.WRONG_NUMBER:
             return "project-number-wrong"

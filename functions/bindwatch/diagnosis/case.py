@@ -237,6 +237,10 @@ class Case:
                 return membership.workload_pool
             if membership is not None:
                 return f"{membership.project}.svc.id.goog"
+            if self.audiences and not self.seen(Part.MEMBERSHIPS):
+                # Nothing tells the fleet's pool but what the pods ask for, and the grants.
+                pools = {grant.principal.pool for grant in self.inputs.grants.named(self.namespace, self.name)} - {""}
+                return pools.pop() if len(pools) == 1 and self._may_be_fleet(*pools) else self.audiences[0]
         if self.cluster is not None:
             return self.cluster.identity_pool or f"{self.cluster.project}.svc.id.goog"
         project = self.inventory.project_of(self.cluster_name)
@@ -244,6 +248,9 @@ class Case:
             return f"{project}.svc.id.goog"
         pools = {grant.principal.pool for grant in self.inputs.grants.named(self.namespace, self.name)} - {""}
         return pools.pop() if len(pools) == 1 else ""
+
+    def _may_be_fleet(self, pool: str) -> bool:
+        return self.cluster is None or pool != self.cluster.identity_pool
 
     @lazily
     def pool_project(self) -> str:
@@ -374,6 +381,17 @@ class Case:
         if self.is_fleet:
             return Style.FLEET
         return Style.IMPERSONATION if self.email else Style.DIRECT
+
+    @lazily
+    def account_unknown(self) -> str:
+        """What would have to be seen to tell whether it acts as a service account; '' where the input tells."""
+        if self.email:
+            return ""
+        if not self.is_fleet and self.account is None and not self.seen(Part.KUBERNETES_SERVICE_ACCOUNTS, self.scope):
+            return self.needs(Part.KUBERNETES_SERVICE_ACCOUNTS)
+        if self.is_fleet and not self.seen(Part.POLICIES):
+            return "policies of the service accounts that may trust it"
+        return ""
 
     @lazily
     def impersonates(self) -> bool:

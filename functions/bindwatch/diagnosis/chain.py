@@ -71,7 +71,7 @@ CHECKS: Final = MappingProxyType(
         "token-quota-exceeded": grants.quota,
         "delegate-missing-token-creator": grants.delegation,
         "selector-malformed": _of_binding("selector-malformed"),
-        "project-number-wrong": _of_binding("project-number-wrong"),
+        "project-number-wrong": grants.project_number,
         "ksa-uid-stale": _of_binding("ksa-uid-stale"),
         "direct-grant-missing": _of_target("direct-grant-missing"),
         "service-rejects-federated-token": grants.federated_token_rejected,

@@ -29,6 +29,7 @@ from bindwatch.inventory.identities import (
     ServiceAccountKey,
 )
 from bindwatch.inventory.names import Names
+from bindwatch.inventory.owners import Owners
 from bindwatch.inventory.resources import (
     Bucket,
     CryptoKey,
@@ -52,7 +53,7 @@ from bindwatch.inventory.workloads import (
     Workload,
 )
 from bindwatch.model.policy import Binding, Policy
-from bindwatch.model.resource import canonical, project_name, project_of, project_of_service_account
+from bindwatch.model.resource import canonical, project_of, project_of_service_account
 
 UNKNOWN_CLUSTER: Final = "//container.googleapis.com/projects/-/locations/-/clusters/-"
 """Where Kubernetes objects go when nothing tells their cluster."""
@@ -151,10 +152,6 @@ _KEYS: Final[dict[type, Callable[[Any], object]]] = {
 
 def _name(entity: Any) -> object:
     return entity.name
-
-
-# Roles Google lets one grant on a service account: a bare policy with nothing else is that of one.
-_ON_SERVICE_ACCOUNTS: Final = ("roles/iam.serviceAccount", "roles/iam.workloadIdentityUser")
 
 
 @dataclass(slots=True)
@@ -322,7 +319,7 @@ class InventoryBuilder:
         A list of all namespaces always has something in `kube-system`, so that one stands for the whole cluster, and so
         does no namespace at all.
         """
-        self._kubernetes.add((part, cluster, namespace, origin.directory))
+        self._kubernetes.add((part, cluster, namespace, origin.file))
 
     def could_not_read(self, part: Part, scope: str, reason: str) -> None:
         """Note that a part of a scope was asked for and not given, and why."""
@@ -343,9 +340,9 @@ class InventoryBuilder:
     def build(self) -> Inventory:
         """The inventory of what was taken in so far.
 
-        Kubernetes objects without a cluster go to the one cluster of their directory, else to the only cluster there
-        is, else to `UNKNOWN_CLUSTER`. Bare policies go likewise: to the service account if they grant nothing but
-        roles for service accounts, else to the project.
+        Kubernetes objects without a cluster go to the one cluster of their directory, else to the one their file
+        names, else to the only cluster there is, else to `UNKNOWN_CLUSTER`. Bare policies go likewise, by what their
+        file names and which roles they grant: to a service account, the project, a bucket.
         """
         self._chains.update(chain for chain in self._policy_chains if chain)
         self._exported["iam-policy"].update(home for home in self._policy_chains.values() if home)
@@ -388,28 +385,33 @@ class InventoryBuilder:
 
     def _kubernetes_scopes(self) -> frozenset[tuple[Part, str]]:
         scopes = set()
-        for part, cluster, namespace, directory in self._kubernetes:
-            name = self._scope(cluster) or self._only_cluster(Origin(f"{directory}/"))
+        owners = self._owners(Cluster)
+        for part, cluster, namespace, file in self._kubernetes:
+            name = self._scope(cluster) or owners.cluster(Origin(file)) or UNKNOWN_CLUSTER
             whole = namespace == "kube-system" or part in (Part.NODES, Part.NAMESPACES) or not namespace
             scopes.add((part, name if whole else f"{name}/k8s/namespaces/{namespace}"))
         return frozenset(scopes)
 
     def _settled(self) -> dict[type, dict[object, _Taken]]:
         result: dict[type, dict[object, _Taken]] = {}
+        owners = self._owners(Cluster, Project)
+        clusters: dict[str, str] = {}
         for kind, items in self._taken.items():
             key_of = _KEYS.get(kind, _name)
             kept: dict[object, _Taken] = {}
             for taken in items:
                 entity = taken.entity
                 if getattr(entity, "cluster", None) == "" and kind in _IN_CLUSTER:
-                    cluster = self._only_cluster(taken.origin)
+                    file = taken.origin.file
+                    cluster = clusters.get(file) or owners.cluster(taken.origin) or UNKNOWN_CLUSTER
+                    clusters[file] = cluster
                     if cluster == UNKNOWN_CLUSTER:
                         self.note(f"{taken.origin.file}: nothing says which cluster its objects belong to")
-                    entity = replace(entity, cluster=cluster)
+                    entity = _put_into(entity, cluster)
                 elif isinstance(entity, OrgPolicy) and not entity.resource:
-                    entity = replace(entity, resource=self._only_project(taken.origin))
+                    entity = replace(entity, resource=owners.project(taken.origin))
                 elif isinstance(entity, LogSink) and not entity.parent:
-                    entity = replace(entity, parent=self._only_project(taken.origin))
+                    entity = replace(entity, parent=owners.project(taken.origin))
                 entity = self.names.settle(entity)
                 key = key_of(entity)
                 have = kept.get(key)
@@ -418,15 +420,12 @@ class InventoryBuilder:
             result[kind] = kept
         return result
 
-    def _only_cluster(self, origin: Origin) -> str:
-        clusters = self._taken.get(Cluster, [])
-        near = {self._scope(taken.entity.name) for taken in clusters if taken.origin.directory == origin.directory}
-        return _only(near) or _only(self._scope(taken.entity.name) for taken in clusters) or UNKNOWN_CLUSTER
-
-    def _only_project(self, origin: Origin) -> str:
-        projects = self._taken.get(Project, [])
-        near = {self._scope(taken.entity.name) for taken in projects if taken.origin.directory == origin.directory}
-        return _only(near) or _only(self._scope(taken.entity.name) for taken in projects)
+    def _owners(self, *kinds: type) -> Owners:
+        settled = {
+            kind: [(self.names.settle(taken.entity), taken.origin) for taken in self._taken.get(kind, ())]
+            for kind in kinds
+        }
+        return Owners(settled, self.names.project_ids)
 
     def _placed_policies(self, entities: dict[type, dict[object, _Taken]]) -> tuple[dict[str, PolicyRecord], list[str]]:
         result: dict[str, PolicyRecord] = {}
@@ -435,29 +434,23 @@ class InventoryBuilder:
             name = resource(written)
             have = result.get(name)
             result[name] = record if have is None else self._newer(name, have, record)
-        notes = []
+        notes: list[str] = []
+        if not self._bare:
+            return result, notes
+        everything = {
+            kind: [(taken.entity, taken.origin) for taken in items.values()] for kind, items in entities.items()
+        }
+        owners = Owners(everything, self.names.project_ids)
         for policy, origin in self._bare:
-            if not policy.bindings and not policy.audit_configs:
-                continue
-            name = self._owner_of(policy, origin, entities)
+            name = owners.of_policy(policy, origin)
             if not name:
+                if not policy.bindings and not policy.audit_configs:
+                    continue
                 name = f"//unknown/{origin}"
                 notes.append(f"{origin}: a policy that does not say whose it is")
             have = result.get(name)
             result[name] = self._newer(name, have, PolicyRecord(policy)) if have is not None else PolicyRecord(policy)
         return result, notes
-
-    def _owner_of(self, policy: Policy, origin: Origin, entities: dict[type, dict[object, _Taken]]) -> str:
-        roles = [binding.role for binding in policy.bindings]
-        kind: type = Project
-        if roles and all(role.startswith(_ON_SERVICE_ACCOUNTS) for role in roles) and not policy.audit_configs:
-            kind = ServiceAccount
-        owners = entities.get(kind, {}).values()
-        near = {taken.entity.name for taken in owners if taken.origin.directory == origin.directory}
-        found = _only(near) or _only({taken.entity.name for taken in owners})
-        if not found and kind is Project:
-            found = _only({project_name(taken.entity.project) for taken in entities.get(ServiceAccount, {}).values()})
-        return found
 
 
 def _without_their_core(entities: dict[type, dict[object, _Taken]]) -> dict[tuple[Part, str], str]:
@@ -476,11 +469,12 @@ def _without_their_core(entities: dict[type, dict[object, _Taken]]) -> dict[tupl
     return failed
 
 
+def _put_into(entity: Any, cluster: str) -> Any:
+    if isinstance(entity, NodePool):
+        return replace(entity, cluster=cluster, name=f"{cluster}{entity.name}", project=project_of(cluster))
+    return replace(entity, cluster=cluster)
+
+
 _IN_CLUSTER: Final = frozenset(
-    {KubernetesServiceAccount, Pod, Workload, Node, Namespace, NetworkPolicy, KubernetesEvent}
+    {NodePool, KubernetesServiceAccount, Pod, Workload, Node, Namespace, NetworkPolicy, KubernetesEvent}
 )
-
-
-def _only(names: Iterable[str]) -> str:
-    found = set(names)
-    return found.pop() if len(found) == 1 else ""

@@ -111,6 +111,47 @@ _PATTERN = re.compile(
 )
 
 
+def hint_from_name(name: str) -> Hint | None:
+    """What the name under which a document stands in a bundle tells: its part, or the resource its policy is of.
+
+    `service_accounts` and `serviceAccounts` name a part; a full resource name or an e-mail whose policy it is.
+    """
+    last = unquote(name.rpartition("/")[2])
+    if last.startswith("//"):
+        return Hint(resource=canonical(last), part=Part.POLICIES)
+    if last.endswith(".gserviceaccount.com") and "@" in last:
+        return Hint(resource=service_account_name(last.rpartition("/")[2]), part=Part.POLICIES)
+    words = re.sub(r"(?<=[a-z])(?=[A-Z])", "-", last).replace("_", "-").lower()
+    part = _PARTS.get(words) or _BUNDLED.get(words)
+    return Hint(part=part) if part is not None and part is not Part.POLICIES else None
+
+
+_BUNDLED: Final[Mapping[str, Part]] = MappingProxyType(
+    {
+        "gsas": Part.SERVICE_ACCOUNTS,
+        "google-service-accounts": Part.SERVICE_ACCOUNTS,
+        "ksas": Part.KUBERNETES_SERVICE_ACCOUNTS,
+        "kubernetes-service-accounts": Part.KUBERNETES_SERVICE_ACCOUNTS,
+        "service-account-keys": Part.KEYS,
+        "custom-roles": Part.ROLES,
+        "enabled-services": Part.ENABLED_SERVICES,
+        "enabled-apis": Part.ENABLED_SERVICES,
+        "apis": Part.ENABLED_SERVICES,
+        "network-policies": Part.NETWORK_POLICIES,
+        "organization-policies": Part.ORG_POLICIES,
+        "principal-access-boundaries": Part.BOUNDARIES,
+        "principal-access-boundary-policies": Part.BOUNDARIES,
+        "policy-bindings": Part.BOUNDARY_BINDINGS,
+        "pab-policies": Part.BOUNDARIES,
+        "pab-bindings": Part.BOUNDARY_BINDINGS,
+        "fleet-memberships": Part.MEMBERSHIPS,
+        "firewall-rules": Part.FIREWALLS,
+        "subnets": Part.SUBNETWORKS,
+        "kubernetes-events": Part.KUBERNETES_EVENTS,
+    }
+)
+
+
 def hint_from_path(path: str) -> Hint | None:
     """What the place of a file in a collector's layout tells; None where the path is none of it."""
     found = _PATTERN.search(path.replace("\\", "/"))

@@ -1,6 +1,6 @@
 """Reading decoded JSON into a builder: what a document is, told by its content, and where its parts go."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from enum import StrEnum
 from typing import Any, Final
 
@@ -11,10 +11,10 @@ from bindwatch.inventory.clusters import Cluster, NodePool
 from bindwatch.inventory.coverage import Origin, Part
 from bindwatch.inventory.hierarchy import DenyPolicy, Folder, LogSink, Organization, OrgPolicy, Project
 from bindwatch.inventory.identities import IdentityPoolProvider, Role, ServiceAccountKey
-from bindwatch.inventory.layout import NO_HINT, Hint
+from bindwatch.inventory.layout import NO_HINT, Hint, hint_from_name
 from bindwatch.inventory.parsers import workloads
 from bindwatch.inventory.parsers.hierarchy import org_policy
-from bindwatch.inventory.parsers.kinds import BY_ASSET_TYPE, GROUP, LIST_KEYS, RUNTIME, Kind, kind_of
+from bindwatch.inventory.parsers.kinds import BY_ASSET_TYPE, BY_PART, GROUP, LIST_KEYS, RUNTIME, Kind, kind_of
 from bindwatch.inventory.parsers.place import Place
 from bindwatch.inventory.parsers.policies import parse_policy
 from bindwatch.model.document import Document
@@ -28,6 +28,7 @@ class DocumentKind(StrEnum):
     INVENTORY = "inventory"
     KUBERNETES = "kubernetes"
     POLICY = "policy"
+    BUNDLE = "bundle"
     TERRAFORM_PLAN = "terraform plan"
     UNKNOWN = "unknown"
 
@@ -44,7 +45,7 @@ def classify(value: object) -> DocumentKind:
     if "logName" in value or "log_name" in value or "protoPayload" in value or "insertId" in value:
         return DocumentKind.LOG_ENTRY
     if isinstance(value.get("entries"), list):
-        return classify(value["entries"])
+        return DocumentKind.BUNDLE if _holds_documents(value, beside="entries") else classify(value["entries"])
     doc = Document(value)
     if isinstance(value.get("apiVersion"), str) and isinstance(value.get("kind"), str):
         return DocumentKind.KUBERNETES
@@ -56,16 +57,75 @@ def classify(value: object) -> DocumentKind:
         or _is_ancestor_policy(doc)
     ):
         return DocumentKind.INVENTORY
-    if kind_of(doc) is not None or any(isinstance(value.get(key), list) for key in LIST_KEYS & value.keys()):
+    if kind_of(doc) is not None:
         return DocumentKind.INVENTORY
+    lists = [key for key in LIST_KEYS & value.keys() if isinstance(value[key], list)]
+    if lists:
+        alone = len(lists) == 1 and not _holds_documents(value, beside=lists[0])
+        return DocumentKind.INVENTORY if alone else DocumentKind.BUNDLE
     if _is_policy(value):
         return DocumentKind.POLICY
-    return DocumentKind.UNKNOWN
+    return DocumentKind.BUNDLE if _holds_documents(value) else DocumentKind.UNKNOWN
 
 
 def looks_like_inventory(value: object) -> bool:
     """Whether `read_inventory_document` is the reader for a JSON value."""
-    return classify(value) in (DocumentKind.INVENTORY, DocumentKind.KUBERNETES, DocumentKind.POLICY)
+    return classify(value) not in (DocumentKind.LOG_ENTRY, DocumentKind.TERRAFORM_PLAN, DocumentKind.UNKNOWN)
+
+
+_DEEPEST: Final = 3
+
+
+def _holds_documents(value: dict[Any, Any], beside: str = "", depth: int = _DEEPEST) -> bool:
+    """Whether an object that is nothing itself holds documents under names of its own: somebody put them together."""
+    return any(
+        _is_document(inner) or (depth > 0 and isinstance(inner, dict) and _holds_documents(inner, depth=depth - 1))
+        for key, inner in value.items()
+        if key != beside and isinstance(inner, dict | list)
+    )
+
+
+def _is_document(value: object) -> bool:
+    """Whether a value says itself what it is, whatever name it stands under."""
+    if isinstance(value, list):
+        value = next((item for item in value[:20] if isinstance(item, dict)), None)
+    if not isinstance(value, dict) or not value:
+        return False
+    doc = Document(value)
+    return (
+        (isinstance(value.get("bindings"), list) and _is_policy(value))
+        or isinstance(value.get("protoPayload"), dict)
+        or _is_kubernetes_document(value)
+        or _is_asset(doc)
+        or _is_search_policy(doc)
+        or kind_of(doc) is not None
+    )
+
+
+def _is_kubernetes_document(value: dict[Any, Any]) -> bool:
+    version, kind = value.get("apiVersion"), value.get("kind")
+    if not isinstance(version, str) or not isinstance(kind, str):
+        return False
+    return isinstance(value.get("metadata"), dict) or isinstance(value.get("items"), list)
+
+
+def unbundle(value: object) -> Iterator[tuple[str, Any]]:
+    """The documents somebody put together in one object, each with the names it stands under: `inventory/cluster`."""
+    if classify(value) is DocumentKind.BUNDLE and isinstance(value, dict):
+        yield from _unbundled(value, "", _DEEPEST)
+
+
+def _unbundled(value: dict[Any, Any], above: str, depth: int) -> Iterator[tuple[str, Any]]:
+    for key, inner in value.items():
+        name = f"{above}{str(key).replace('/', '%2F')}"
+        if not isinstance(inner, dict | list):
+            continue
+        if depth and isinstance(inner, dict) and inner and classify(inner) in (
+            DocumentKind.BUNDLE, DocumentKind.UNKNOWN
+        ):  # fmt: skip
+            yield from _unbundled(inner, f"{name}/", depth - 1)
+        else:
+            yield name, inner
 
 
 def read_inventory_document(
@@ -86,6 +146,13 @@ def _is_asset(doc: Document) -> bool:
 
 def _is_search_policy(doc: Document) -> bool:
     return bool(doc.text("resource")) and bool(doc.document("policy"))
+
+
+def _is_kubernetes(item: dict[Any, Any]) -> bool:
+    kind, version = item.get("kind"), item.get("apiVersion")
+    if not isinstance(kind, str) or not isinstance(version, str) or kind.endswith("List"):
+        return False
+    return not ("knative.dev/" in version or version.startswith("run.googleapis.com/"))
 
 
 def _is_feed(doc: Document) -> bool:
@@ -168,7 +235,7 @@ class _Reader:
         if (kind := kind_of(doc)) is not None:
             return self._item(doc, kind, listed=False)
         keys = [key for key in LIST_KEYS & value.keys() if isinstance(value[key], list)]
-        if len(keys) == 1:
+        if len(keys) == 1 and not _holds_documents(value, beside=keys[0]):
             whole = not doc.text("nextPageToken")
             if not whole:
                 self.builder.note(f"{self.origin}: one page of several, so what is not on it may still exist")
@@ -178,7 +245,18 @@ class _Reader:
         if isinstance(value.get("constraints"), list):
             self.builder.skip("constraints", "definitions of constraints, not what is set")
             return True
-        return False
+        if (kind := BY_PART.get(self.hint.part) if self.hint.part else None) is not None:
+            return self._item(doc, kind, listed=False)
+        return self._bundle(value)
+
+    def _bundle(self, value: dict[Any, Any]) -> bool:
+        """Documents that somebody put together under names of their own, which tell what they are."""
+        taken = False
+        for name, inner in unbundle(value):
+            origin = Origin(f"{self.origin.file}/{name}", self.origin.line)
+            hint = hint_from_name(name) or self.hint
+            taken |= _Reader(self.builder, origin, hint).read(inner)
+        return taken
 
     # Lists
 
@@ -186,13 +264,18 @@ class _Reader:
         if whole and self.hint.part is not None:
             self.builder.saw(self.hint.part, self.hint.scope)
         taken = not items
+        if items and all(isinstance(item, dict) and _is_kubernetes(item) for item in items):
+            return self._kubernetes(Document({"kind": "List"}), {"kind": "List", "items": items})
         for item in items:
             if not isinstance(item, dict):
                 self.builder.problem(self.origin, key, "expected an object in the list")
                 continue
             doc = Document(item)
             kind = None if _is_asset(doc) or _is_search_policy(doc) or doc.text("apiVersion") else kind_of(doc, key)
-            taken |= self._item(doc, kind, listed=whole) if kind is not None else self._object(doc, item)
+            if kind is not None:
+                taken |= self._item(doc, kind, listed=whole)
+            else:
+                taken |= self._object(doc, item)
         return taken
 
     def _item(self, doc: Document, kind: Kind, *, listed: bool) -> bool:
@@ -296,6 +379,10 @@ class _Reader:
 
     def _search_policy(self, doc: Document, value: dict[Any, Any]) -> bool:
         name = doc.text("resource")
+        searched = any(doc.has(field) for field in ("assetType", "project", "folders", "organization", "explanation"))
+        if not searched:
+            # Nobody's search: a policy that somebody wrote down with the name of its resource.
+            return self._policy(value.get("policy"), canonical(name))
         self._placed_by_search(doc, name)
         self.builder.add_policy(
             name, parse_policy(value.get("policy"), self._report), asset_type=doc.text("assetType"), partial=True

@@ -90,6 +90,15 @@ def of_target(case: Case, cause: str) -> Outcome:
     return _answer(_target(case) or Judgement(needs="the permission and the resource that are refused to it"), cause)
 
 
+def project_number(case: Case) -> Outcome:
+    """The direct grant has the number of another project, or its id."""
+    outcome = of_binding(case, "project-number-wrong")
+    told = any(grant.principal.project_number for grant in case.direct_grants)
+    if isinstance(outcome, Clear) and not outcome.vacuous and told and not case.pool_number:
+        return Unknown(f"the number of project {case.pool_project}")
+    return outcome
+
+
 def target_role(case: Case) -> Outcome:
     """The final identity lacks a permission on the target."""
     return of_target(case, "target-role-missing")
@@ -150,7 +159,7 @@ def _impersonate_instead(case: Case) -> Fix:
 def delegation(case: Case) -> Outcome:
     """The account may not mint tokens for the next one of its chain."""
     if not case.impersonates:
-        return None
+        return Unknown(case.account_unknown) if case.account_unknown else None
     for target in _next_accounts(case):
         email, evidence = target
         resource = case.inventory.service_account_name(email)
@@ -222,6 +231,7 @@ def deny_policy(case: Case) -> Outcome:
     text, _ = case.said("deny-policy")
     ref = refusal.ref if refusal is not None else text.ref if text is not None else None
     over = case.account_resource or project_name(case.pool_project)
+    wanted = [resource for _, _, _, resource in _questions(case) if resource] or [over]
     if ref is not None and not case.seen(Part.DENY_POLICIES, case.inventory.ancestors(over)[-1]):
         return found(
             entry("a call was refused by a deny policy", ref),
@@ -232,8 +242,12 @@ def deny_policy(case: Case) -> Outcome:
         )
     if unknown:
         return Unknown(unknown)
-    unseen = [name for name in case.inventory.ancestors(over) if not case.seen(Part.DENY_POLICIES, name)]
-    unseen = [name for name in unseen if "/serviceAccounts/" not in name]
+    homeless = [name for name in wanted if not case.inventory.project_of(name)]
+    if homeless:
+        return Unknown(f"the project of {display(homeless[0])}, and its deny policies")
+    # Deny policies are attached to projects, folders and organizations.
+    above = [name for resource in wanted for name in case.inventory.ancestors(resource) if "//cloudresource" in name]
+    unseen = [name for name in above if not case.seen(Part.DENY_POLICIES, name)]
     if unseen:
         return Unknown(f"deny policies of {display(unseen[0])}")
     return Clear("no deny policy names it")
@@ -390,6 +404,8 @@ def _api_projects(case: Case) -> tuple[str, ...]:
 def credentials_api(case: Case) -> Outcome:
     """The API that mints tokens is off in the project of the account or of the cluster."""
     if not case.impersonates:
+        if case.account_unknown:
+            return Unknown(case.account_unknown)
         return Clear("without impersonation the IAM Service Account Credentials API is not used")
     evidence: list[Evidence] = []
     refusal = next((item for item in case.refusals if "api-disabled" in item.symptoms), None)
@@ -477,6 +493,8 @@ def sameness(case: Case) -> Outcome:
     """The same namespace and name exist in another cluster of the pool, which makes them the same identity."""
     if not case.grants and not case.impersonates:
         return None
+    if not case.seen(Part.CLUSTERS):
+        return Unknown(case.needs(Part.CLUSTERS))
     clusters = case.inventory.clusters_of_pool(case.pool)
     others = [
         cluster

@@ -42,6 +42,8 @@ def annotation_missing(case: Case) -> Outcome:
     if case.annotation:
         return Clear(f"it is annotated with {case.annotation}")
     if not case.trusting:
+        if not case.seen(Part.POLICIES):
+            return Unknown("policies of the service accounts that may trust it")
         return Clear("no account trusts it, so it needs no annotation")
     if case.direct_grants:
         return Clear("it has direct grants, which need no annotation")
@@ -59,11 +61,15 @@ def annotation_missing(case: Case) -> Outcome:
 
 def annotation_shadows(case: Case) -> Outcome:
     """The grants are direct, and a leftover annotation makes every call go through an account."""
-    if case.is_fleet or case.account is None:
+    if case.is_fleet:
         return None
+    if case.account is None:
+        return _without_account(case)
     if not case.annotation:
         return Clear("it is not annotated")
     if not case.direct_grants:
+        if not case.seen(Part.POLICIES):
+            return Unknown("policies of the resources it uses")
         return Clear("it has no direct grants")
     judgement = binding_of(case)
     works = judgement is not None and not judgement.cause and not judgement.needs
@@ -84,6 +90,12 @@ def annotation_shadows(case: Case) -> Outcome:
     )
 
 
+def _without_account(case: Case) -> Outcome:
+    """What to say where the Kubernetes service account was not seen: it is not there, or nobody looked."""
+    seen = case.seen(Part.KUBERNETES_SERVICE_ACCOUNTS, case.scope)
+    return None if seen else Unknown(case.needs(Part.KUBERNETES_SERVICE_ACCOUNTS))
+
+
 def _wants_what_only_it_has(case: Case) -> bool:
     if not case.targets:
         return True
@@ -93,8 +105,10 @@ def _wants_what_only_it_has(case: Case) -> bool:
 
 def email_endpoint(case: Case) -> Outcome:
     """The client asks the metadata server for an e-mail and gets the name of the pool."""
-    if case.is_fleet or case.account is None:
+    if case.is_fleet:
         return None
+    if case.account is None:
+        return _without_account(case)
     if case.account.annotation(RETURN_PRINCIPAL_ANNOTATION) == "true":
         return Clear(f"{RETURN_PRINCIPAL_ANNOTATION} is set")
     if case.annotation:
@@ -158,7 +172,7 @@ def _refused_as_unknown(case: Case) -> list[Evidence]:
 def account_deleted(case: Case) -> Outcome:
     """The account was deleted: its entry, or the `deleted:` members it left, show it."""
     if not case.impersonates:
-        return None
+        return Unknown(case.account_unknown) if case.account_unknown else None
     account = case.google_account
     deed = _deeds(case)
     # What is listed counts, unless Google has said since the deletion that it knows no such account.
@@ -173,7 +187,8 @@ def account_deleted(case: Case) -> Outcome:
         unknown = Unknown(
             f"service accounts of project {case.account_project or project_of_service_account(case.email)}"
         )
-        if not (old and _refused_as_unknown(case)):
+        # What is left on `deleted:` members tells of the deletion, unless its tokens were minted all the same.
+        if not old or case.traces.succeeded(case.principal.identity, case.email):
             return unknown
     if old:
         resource, binding, principal = case.inputs.grants.deleted_grants[case.email][0]
@@ -215,8 +230,10 @@ def _regrants(case: Case) -> tuple[Change, ...]:
 def account_not_found(case: Case) -> Outcome:
     """The annotation names an account that does not exist: mostly a slip of the pen."""
     if not case.impersonates:
-        return None
+        return Unknown(case.account_unknown) if case.account_unknown else None
     if case.google_account is not None:
+        if case.account is None and not case.is_fleet and (unseen := _without_account(case)) is not None:
+            return unseen
         return Clear(f"{case.email} exists")
     refused = _refused_as_unknown(case)
     deed = _deeds(case)
@@ -277,7 +294,7 @@ def _accounts_named(case: Case, name: str) -> list[str]:
 def account_disabled(case: Case) -> Outcome:
     """The account is disabled; that rejects the tokens it already has, too."""
     if not case.impersonates:
-        return None
+        return Unknown(case.account_unknown) if case.account_unknown else None
     account = case.google_account
     deeds = [item for item in case.traces.deeds_of(case.email) if item.deed in ("disabled", "enabled", "created")]
     last = deeds[-1] if deeds else None
@@ -306,7 +323,7 @@ def account_disabled(case: Case) -> Outcome:
 def account_recreated(case: Case) -> Outcome:
     """The e-mail was given to a new account: what the old one was granted is not the new one's."""
     if not case.impersonates:
-        return None
+        return Unknown(case.account_unknown) if case.account_unknown else None
     account = case.google_account
     if account is None:
         return None if _listed(case) else Unknown(f"service accounts of project {case.account_project}")
@@ -316,6 +333,8 @@ def account_recreated(case: Case) -> Outcome:
         if principal.uid != account.unique_id and not _has_again(case, resource, binding.role)
     ]
     if not old:
+        if not case.seen(Part.POLICIES):
+            return Unknown("policies that may name an earlier account of this e-mail")
         return Clear("no grant is left on an earlier account of this e-mail")
     resource, binding, principal = old[0]
     changes: list[Change] = []

@@ -180,7 +180,8 @@ def token_services(case: Case) -> Outcome:
     """The node has no way to the token services: no private access and no NAT, no route, or a firewall."""
     cluster = case.cluster
     if cluster is None:
-        return Unknown(case.needs(Part.CLUSTERS)) if not case.is_fleet else None
+        outside = case.is_fleet and case.membership is not None and not case.membership.cluster
+        return None if outside else Unknown(case.needs(Part.CLUSTERS))
     known = case.inputs.of_clusters
     key = "token-services", cluster.name
     if key not in known:

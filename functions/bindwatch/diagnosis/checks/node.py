@@ -4,13 +4,13 @@ from typing import Final
 
 from bindwatch.diagnosis.case import Case, Runner, Style
 from bindwatch.diagnosis.checks.pod import refs_of, words
-from bindwatch.diagnosis.outcome import Clear, Fix, Outcome, Unknown, asset, entry, found
+from bindwatch.diagnosis.outcome import Clear, Evidence, Fix, Found, Outcome, Unknown, asset, entry, found
 from bindwatch.inventory import Part
 from bindwatch.inventory.clusters import Cluster, NodePool
 from bindwatch.inventory.workloads import METADATA_SERVER_LABEL, NODE_POOL_LABEL, Pod
 from bindwatch.model.change import SetClusterWorkloadPool, SetNodePoolMetadata
 from bindwatch.model.cloud_change import RegisterInFleet
-from bindwatch.model.workload_change import SelectNodes
+from bindwatch.model.workload_change import MountFleetToken, SelectNodes
 
 MOST_KSAS: Final = 3000
 """Kubernetes service accounts per cluster that the metadata server supports. Source: GKE documentation."""
@@ -130,8 +130,10 @@ def _pinned(runner: Runner) -> bool:
 
 def node_scopes(case: Case) -> Outcome:
     """The application gets the node's token, whose scopes are narrow. Scopes do not limit Workload Identity."""
-    if case.is_fleet or case.cluster is None or case.cluster.autopilot:
+    if case.is_fleet or (case.cluster is not None and case.cluster.autopilot):
         return None
+    if case.cluster is None:
+        return Unknown(case.needs(Part.CLUSTERS))
     pools = case.node_pools
     if not pools:
         return _without_pools(case)
@@ -207,7 +209,10 @@ def fleet_pool(case: Case) -> Outcome:
         return None
     membership = case.membership
     if membership is None:
-        return Unknown(case.needs(Part.MEMBERSHIPS))
+        other = [audience for audience in case.audiences if audience != case.pool]
+        if not other:
+            return Unknown(case.needs(Part.MEMBERSHIPS))
+        return _asks_for_another(case, case.pool, other, asset(f"its grants name {case.pool}", case.pool_name))
     if not membership.workload_pool:
         cluster = case.cluster
         changes = (
@@ -226,36 +231,31 @@ def fleet_pool(case: Case) -> Outcome:
         )  # fmt: skip
     wrong = [audience for audience in case.audiences if audience != membership.workload_pool]
     if wrong:
-        from bindwatch.model.workload_change import MountFleetToken
-
-        bad = tuple(
-            runner for runner in case.runners if any(wrong[0] in token.audience for token in runner.spec.tokens)
-        )
-        names = tuple(dict.fromkeys(item.name for runner in bad for item in runner.spec.containers if not item.is_init))
-        maps = [
-            name
-            for runner in bad
-            for volume in runner.spec.volumes
-            for kind, name in volume.sources
-            if kind == "configMap"
-        ]
-        volume = next((volume.name for runner in bad for volume in runner.spec.volumes if volume.tokens), "gcp-ksa")
-        return found(
-            (
-                asset(f"{words(bad[0])} projects tokens for {wrong[0]}", bad[0].resource),
-                asset(f"the fleet's pool is {membership.workload_pool}", membership.name),
-            ),
-            Fix(
-                f"Project the token for {membership.workload_pool}",
-                tuple(
-                    MountFleetToken(ref, membership.workload_pool, maps[0] if maps else "fleet-default-credentials",
-                                    names, volume)
-                    for ref in refs_of(case, bad)
-                ),
-                risk="The pods restart. The credential configuration must name the same audience.",
-            ),
-        )  # fmt: skip
+        told = asset(f"the fleet's pool is {membership.workload_pool}", membership.name)
+        return _asks_for_another(case, membership.workload_pool, wrong, told)
+    if not case.seen(Part.POLICIES):
+        return Unknown("policies of the service accounts that may trust it")
     return Clear(f"the fleet's pool is {membership.workload_pool}")
+
+
+def _asks_for_another(case: Case, pool: str, wrong: list[str], told: Evidence) -> Found:
+    bad = tuple(runner for runner in case.runners if any(wrong[0] in token.audience for token in runner.spec.tokens))
+    names = tuple(dict.fromkeys(item.name for runner in bad for item in runner.spec.containers if not item.is_init))
+    maps = [
+        name for runner in bad for volume in runner.spec.volumes for kind, name in volume.sources if kind == "configMap"
+    ]
+    volume = next((volume.name for runner in bad for volume in runner.spec.volumes if volume.tokens), "gcp-ksa")
+    return found(
+        (asset(f"{words(bad[0])} projects tokens for {wrong[0]}", bad[0].resource), told),
+        Fix(
+            f"Project the token for {pool}",
+            tuple(
+                MountFleetToken(ref, pool, maps[0] if maps else "fleet-default-credentials", names, volume)
+                for ref in refs_of(case, bad)
+            ),
+            risk="The pods restart. The credential configuration must name the same audience.",
+        ),
+    )
 
 
 def too_many_ksas(case: Case) -> Outcome:

@@ -65,6 +65,8 @@ def default_ksa_used(case: Case) -> Outcome:
         return _default_instead_of_another(case)
     if case.runners:
         return Clear(f"{words(case.runners[0])} runs as {case.name}")
+    if case.account is None and not case.seen(Part.KUBERNETES_SERVICE_ACCOUNTS, case.scope):
+        return Unknown(case.needs(Part.KUBERNETES_SERVICE_ACCOUNTS))
     if case.account is None or not (case.annotation or case.grants):
         return None
     runners = _runners_of_default(case)

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from bindwatch.inventory.clusters import Cluster, FleetMembership, NodePool
 from bindwatch.inventory.parsers.place import Place, full_name, last, project_in
 from bindwatch.model.document import Document
-from bindwatch.model.resource import canonical, cluster_name
+from bindwatch.model.resource import canonical, cluster_name, project_of
 
 # The names the v1beta1 API had for the same modes.
 _METADATA_MODES = {
@@ -24,8 +24,8 @@ def cluster(doc: Document, at: Place) -> Iterator[Cluster | NodePool]:
     """A cluster, and the node pools that are listed in it."""
     location = doc.text("location") or doc.text("zone")
     name = full_name(doc, at)
-    if not name and at.project and location and doc.text("name"):
-        name = cluster_name(at.project, location, doc.text("name"))
+    if not name and location and doc.text("name") and (home := _home(doc, at)):
+        name = cluster_name(home, location, doc.text("name"))
     if "/clusters/" not in name:
         return
     project = project_in(name, at)
@@ -69,6 +69,16 @@ def cluster(doc: Document, at: Place) -> Iterator[Cluster | NodePool]:
         yield from node_pool(pool, Place(project=project, cluster=name))
 
 
+def _home(doc: Document, at: Place) -> str:
+    """The project of a cluster that has no link of its own: as its place, its pool or its network tells."""
+    if at.project:
+        return at.project
+    pool, found, _ = doc.text("workloadIdentityConfig.workloadPool").partition(".svc.id.goog")
+    if found:
+        return pool
+    return project_of(canonical(doc.text("networkConfig.subnetwork"), service="compute.googleapis.com"))
+
+
 def _membership(text: str) -> str:
     return canonical(f"//{text}" if text.startswith("gkehub.") else text)
 
@@ -77,7 +87,7 @@ def node_pool(doc: Document, at: Place) -> Iterator[NodePool]:
     """A node pool, by itself or out of its cluster."""
     name = full_name(doc, at)
     if "/nodePools/" not in name:
-        if not at.cluster or not doc.text("name"):
+        if not doc.text("name"):
             return
         name = f"{at.cluster}/nodePools/{doc.text('name')}"
     config = doc.document("config")

@@ -128,6 +128,9 @@ KINDS: Final[tuple[Kind, ...]] = (
 
 BY_ASSET_TYPE: Final[Mapping[str, Kind]] = MappingProxyType({name: kind for kind in KINDS for name in kind.asset_types})
 BY_LIST_KEY: Final[Mapping[str, Kind]] = MappingProxyType({key: kind for kind in KINDS for key in kind.list_keys})
+BY_PART: Final[Mapping[Part, Kind]] = MappingProxyType(
+    {kind.part: kind for kind in KINDS if kind.part is not Part.HIERARCHY and kind is not GROUP}
+)
 
 # Keys whose lists may hold one thing or another: their items must say themselves what they are.
 LIST_KEYS: Final = frozenset({*BY_LIST_KEY, "assets", "results", "resources", "memberships", "items"})
@@ -204,6 +207,10 @@ def _by_fields(doc: Document, name: str) -> Kind | None:
         return ORG_POLICY
     if doc.has("currentMasterVersion") or doc.has("masterAuth") or (doc.has("nodePools") and doc.has("location")):
         return CLUSTER
+    if doc.has("workloadIdentityConfig") and name:
+        return CLUSTER
+    if doc.has("config.workloadMetadataConfig") and name:
+        return NODE_POOL
     if doc.text("destination") and (doc.has("writerIdentity") or doc.has("filter")):
         return LOG_SINK
     if doc.text("storage_url").startswith("gs://"):

@@ -1,0 +1,134 @@
+"""Whose a policy or an object is that does not say it: told by the name of its file, by its roles, by what is alone."""
+
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any, Final
+
+from bindwatch.inventory.clusters import Cluster
+from bindwatch.inventory.coverage import Origin
+from bindwatch.inventory.hierarchy import Folder, Organization, Project
+from bindwatch.inventory.identities import ServiceAccount
+from bindwatch.inventory.resources import Bucket, Dataset, Secret
+from bindwatch.inventory.workloads import KubernetesServiceAccount
+from bindwatch.model.policy import Policy
+from bindwatch.model.resource import project_name, service_account_name
+
+# Roles Google lets one grant on a service account: a bare policy with nothing else is that of one.
+_ON_SERVICE_ACCOUNTS: Final = ("roles/iam.serviceAccount", "roles/iam.workloadIdentityUser")
+_PREFIX = re.compile(r"^(?:(?:get|iam|policy|policies|bindings?|service|accounts?|serviceaccounts?|g?sa)[-_.]+)+")
+_EMAIL = re.compile(r"[a-z0-9.-]+@[a-z0-9.-]+\.gserviceaccount\.com")
+_SAYS_PROJECT = re.compile(r"(?<![a-z])(?:projects?|prj)(?![a-z])")
+_SAYS_ACCOUNT = re.compile(r"(?<![a-z])(?:(?:google|iam)?[-_ ]?service[-_ ]?accounts?|gsa|sa)(?![a-z])")
+_SAYS_ORGANIZATION = re.compile(r"(?<![a-z])org(?:anization)?s?(?![a-z])")
+_SAYS_BUCKET = re.compile(r"(?<![a-z])(?:buckets?|gcs)(?![a-z])")
+_EXTENSION = re.compile(r"\.(?:json|ndjson|jsonl|yaml|yml|txt)(?:\.gz)?$")
+
+Item = tuple[Any, Origin]
+
+
+class Owners:
+    """What an input has that could own a policy or an object which does not say whose it is."""
+
+    def __init__(self, entities: Mapping[type, Sequence[Item]], project_ids: dict[str, str]) -> None:
+        self._entities = entities
+        self._project_ids = project_ids
+        annotated = {
+            item.google_service_account.lower()
+            for item, _ in entities.get(KubernetesServiceAccount, ())
+            if item.google_service_account
+        }
+        self._annotated = only(annotated)
+
+    def of_policy(self, policy: Policy, origin: Origin) -> str:
+        """The full name of the resource a bare policy belongs to; '' where nothing tells one."""
+        text = words_of(origin)
+        if email := self._email_in(text):
+            return self._account_name(email)
+        roles = [binding.role for binding in policy.bindings]
+        for_accounts = (
+            bool(roles) and not policy.audit_configs and all(role.startswith(_ON_SERVICE_ACCOUNTS) for role in roles)
+        )
+        if for_accounts or (_SAYS_ACCOUNT.search(text) and not _SAYS_PROJECT.search(text)):
+            return self._account(text, origin)
+        if _SAYS_ORGANIZATION.search(text):
+            return self._alone(Organization, origin)
+        if _SAYS_PROJECT.search(text):
+            return self._named(text, (Project,)) or self._project(origin)
+        if _SAYS_BUCKET.search(text):
+            return self._named(text, (Bucket,)) or self._alone(Bucket, origin)
+        named = self._named(text, (Project, Bucket, Secret, Dataset, ServiceAccount, Folder, Organization))
+        # A policy of nobody, in a file that names nobody, is no project's more than another thing's.
+        return named or (self._project(origin) if roles or policy.audit_configs else "")
+
+    def cluster(self, origin: Origin) -> str:
+        """The cluster of a Kubernetes object: the one of its directory, that its file names, or that is alone."""
+        near = {item.name for item, where in self._of(Cluster) if where.directory == origin.directory}
+        every = {item.name for item, _ in self._of(Cluster)}
+        return only(near) or self._named(words_of(origin), (Cluster,)) or only(every)
+
+    def project(self, origin: Origin) -> str:
+        """The full name of the project that is alone in the directory, or in the input."""
+        return self._alone(Project, origin)
+
+    def _email_in(self, text: str) -> str:
+        known = [item.email for item, _ in self._of(ServiceAccount)]
+        found = max((email for email in (*known, self._annotated) if email and email in text), key=len, default="")
+        if not found and (match := _EMAIL.search(text)):
+            found = _PREFIX.sub("", match[0])
+        return found
+
+    def _account(self, text: str, origin: Origin) -> str:
+        found = self._named(text, (ServiceAccount,)) or self._alone(ServiceAccount, origin)
+        if found:
+            return found
+        # What the only annotation of the input names is what a person looks into.
+        return self._account_name(self._annotated) if "@" in self._annotated else ""
+
+    def _account_name(self, email: str) -> str:
+        known = next((item for item, _ in self._of(ServiceAccount) if item.email == email), None)
+        return known.name if known is not None else service_account_name(email, project_ids=self._project_ids)
+
+    def _project(self, origin: Origin) -> str:
+        found = self._alone(Project, origin)
+        if not found:
+            found = only(project_name(item.project) for item, _ in self._of(ServiceAccount))
+        return found or only(project_name(item.project) for item, _ in self._of(Cluster))
+
+    def _alone(self, kind: type, origin: Origin) -> str:
+        near = {item.name for item, where in self._of(kind) if where.directory == origin.directory}
+        return only(near) or only({item.name for item, _ in self._of(kind)})
+
+    def _named(self, text: str, kinds: tuple[type, ...]) -> str:
+        """The thing whose own name stands in the text as whole words; of several, the longest name."""
+        best: dict[int, set[str]] = {}
+        for kind in kinds:
+            for item, _ in self._of(kind):
+                for name in _names_of(item):
+                    if len(name) > 1 and re.search(rf"(?<![a-z0-9]){re.escape(name)}(?![a-z0-9])", text):
+                        best.setdefault(len(name), set()).add(item.name)
+        return only(best[max(best)]) if best else ""
+
+    def _of(self, kind: type) -> Sequence[Item]:
+        return self._entities.get(kind, ())
+
+
+def _names_of(item: Any) -> Iterator[str]:
+    match item:
+        case ServiceAccount():
+            yield item.email.partition("@")[0]
+        case Project():
+            yield item.id
+            yield item.number
+        case _:
+            yield item.name.rpartition("/")[2].lower()
+
+
+def words_of(origin: Origin) -> str:
+    """The name of the file, lower case, without its extension."""
+    return _EXTENSION.sub("", origin.file.replace("\\", "/").rpartition("/")[2].lower()).replace("%40", "@")
+
+
+def only(names: Iterable[str]) -> str:
+    """The one name there is; '' where there are none or several."""
+    found = set(names)
+    return found.pop() if len(found) == 1 else ""
