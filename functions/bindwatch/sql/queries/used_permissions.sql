@@ -34,3 +34,10 @@ group by
     entries.project,
     entries.log,
     timestamp_trunc(entries.occurred_at, day)
+order by
+    last_at desc,
+    caller,
+    permission,
+    resource,
+    project,
+    log

@@ -33,3 +33,10 @@ GROUP BY
   entries.project,
   entries.log,
   DATE_TRUNC('DAY', entries.occurred_at)
+ORDER BY
+  last_at DESC,
+  caller NULLS FIRST,
+  permission NULLS FIRST,
+  resource NULLS FIRST,
+  project NULLS FIRST,
+  log NULLS FIRST
