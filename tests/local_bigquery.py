@@ -40,29 +40,42 @@ def _free_port() -> int:
 
 
 @contextmanager
-def running(directory: Path) -> Iterator[Client]:
-    """The official client against a fresh server that keeps its data below the directory."""
-    from google.auth.credentials import AnonymousCredentials
-    from google.cloud import bigquery
-
+def serving(directory: Path) -> Iterator[str]:
+    """A fresh server that keeps its data below the directory: its address."""
     program, port = _program(), _free_port()
     command = [program, "--host", "127.0.0.1", "--port", str(port), "--grpc-port", str(_free_port())]
     command += ["--project", PROJECT, "--data-dir", str(directory / "data")]
     log = directory / "server.log"
+    environ = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}  # it is named as we are
     with log.open("wb") as output:
         server = subprocess.Popen(
-            command, stdout=output, stderr=output, env={**os.environ, "HOME": str(ENVIRONMENT / "home")}
+            command, stdout=output, stderr=output, env={**environ, "HOME": str(ENVIRONMENT / "home")}
         )
         try:
             _wait_for(port, server, log)
-            yield bigquery.Client(
-                project=PROJECT,
-                credentials=AnonymousCredentials(),  # type: ignore[no-untyped-call]
-                client_options={"api_endpoint": f"http://127.0.0.1:{port}"},
-            )
+            yield f"http://127.0.0.1:{port}"
         finally:
             server.terminate()
             server.wait(20)
+
+
+def client_of(address: str) -> Client:
+    """The official client of a server."""
+    from google.auth.credentials import AnonymousCredentials
+    from google.cloud import bigquery
+
+    return bigquery.Client(
+        project=PROJECT,
+        credentials=AnonymousCredentials(),  # type: ignore[no-untyped-call]
+        client_options={"api_endpoint": address},
+    )
+
+
+@contextmanager
+def running(directory: Path) -> Iterator[Client]:
+    """The official client against a fresh server."""
+    with serving(directory) as address:
+        yield client_of(address)
 
 
 def _wait_for(port: int, server: subprocess.Popen[bytes], log: Path) -> None:

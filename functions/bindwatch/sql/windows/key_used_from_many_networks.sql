@@ -51,10 +51,10 @@ placed as (
         calls_made.timestamp,
         calls_made.item,
         shift,
-        div(calls_made.second + shift, 3600) as hour
+        div((calls_made.second + shift), 3600) as hour
     from calls_made
     cross join unnest([0, 1800]) as shift
-    where div(calls_made.second + shift, 3600) * 3600 - shift >= unix_seconds(@since)
+    where div((calls_made.second + shift), 3600) * 3600 - shift >= unix_seconds(@since)
 ),
 
 firsts as (

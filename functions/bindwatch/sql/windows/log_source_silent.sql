@@ -43,7 +43,7 @@ gaps as (
         timestamp,
         position as calls,
         0 as succeeded,
-        div(unix_seconds(@until) - second, 60) as minutes
+        div((unix_seconds(@until) - second), 60) as minutes
     from sequence
     where
         next_second is null
@@ -58,7 +58,7 @@ gaps as (
         timestamp,
         position - 1 as calls,
         1 as succeeded,
-        div(second - previous_second, 60) as minutes
+        div((second - previous_second), 60) as minutes
     from sequence
     where
         position > 30

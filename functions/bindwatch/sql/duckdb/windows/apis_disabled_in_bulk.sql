@@ -52,7 +52,9 @@ WITH calls_made AS (
     shift,
     (
       (
-        calls_made.second + shift
+        (
+          calls_made.second + shift
+        )
       ) // (
         3600
       )
@@ -62,7 +64,9 @@ WITH calls_made AS (
   WHERE
     (
       (
-        calls_made.second + shift
+        (
+          calls_made.second + shift
+        )
       ) // (
         3600
       )
@@ -138,7 +142,7 @@ QUALIFY
   ROW_NUMBER() OVER (
     PARTITION BY placed.caller, (
       (
-        CAST(EPOCH(placed.occurred_at) AS BIGINT)
+        CAST(FLOOR(EPOCH(placed.occurred_at)) AS BIGINT)
       ) // (
         3600
       )

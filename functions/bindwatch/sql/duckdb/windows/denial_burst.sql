@@ -137,7 +137,7 @@ QUALIFY
   ROW_NUMBER() OVER (
     PARTITION BY placed.caller, (
       (
-        CAST(EPOCH(placed.occurred_at) AS BIGINT)
+        CAST(FLOOR(EPOCH(placed.occurred_at)) AS BIGINT)
       ) // (
         3600
       )

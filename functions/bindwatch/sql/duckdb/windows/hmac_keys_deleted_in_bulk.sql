@@ -47,7 +47,9 @@ WITH calls_made AS (
     shift,
     (
       (
-        calls_made.second + shift
+        (
+          calls_made.second + shift
+        )
       ) // (
         3600
       )
@@ -57,7 +59,9 @@ WITH calls_made AS (
   WHERE
     (
       (
-        calls_made.second + shift
+        (
+          calls_made.second + shift
+        )
       ) // (
         3600
       )
@@ -133,7 +137,7 @@ QUALIFY
   ROW_NUMBER() OVER (
     PARTITION BY placed.caller, (
       (
-        CAST(EPOCH(placed.occurred_at) AS BIGINT)
+        CAST(FLOOR(EPOCH(placed.occurred_at)) AS BIGINT)
       ) // (
         3600
       )

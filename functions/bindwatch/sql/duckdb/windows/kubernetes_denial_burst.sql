@@ -53,7 +53,9 @@ WITH calls_made AS (
     shift,
     (
       (
-        calls_made.second + shift
+        (
+          calls_made.second + shift
+        )
       ) // (
         3600
       )
@@ -63,7 +65,9 @@ WITH calls_made AS (
   WHERE
     (
       (
-        calls_made.second + shift
+        (
+          calls_made.second + shift
+        )
       ) // (
         3600
       )
@@ -139,7 +143,7 @@ QUALIFY
   ROW_NUMBER() OVER (
     PARTITION BY placed.caller, (
       (
-        CAST(EPOCH(placed.occurred_at) AS BIGINT)
+        CAST(FLOOR(EPOCH(placed.occurred_at)) AS BIGINT)
       ) // (
         3600
       )

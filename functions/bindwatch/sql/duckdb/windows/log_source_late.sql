@@ -14,7 +14,7 @@ WITH entries AS (
     CAST(FLOOR(EPOCH(received_at)) AS BIGINT) - CAST(FLOOR(EPOCH(occurred_at)) AS BIGINT) AS delay,
     (
       (
-        CAST(EPOCH(occurred_at) AS BIGINT)
+        CAST(FLOOR(EPOCH(occurred_at)) AS BIGINT)
       ) // (
         3600
       )

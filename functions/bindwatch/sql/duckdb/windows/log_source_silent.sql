@@ -41,7 +41,9 @@ WITH entries AS (
     0 AS succeeded,
     (
       (
-        CAST(EPOCH($until) AS BIGINT) - second
+        (
+          CAST(FLOOR(EPOCH($until)) AS BIGINT) - second
+        )
       ) // (
         60
       )
@@ -62,7 +64,9 @@ WITH entries AS (
     1 AS succeeded,
     (
       (
-        second - previous_second
+        (
+          second - previous_second
+        )
       ) // (
         60
       )

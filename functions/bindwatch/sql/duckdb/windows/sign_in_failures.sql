@@ -48,7 +48,9 @@ WITH calls_made AS (
     shift,
     (
       (
-        calls_made.second + shift
+        (
+          calls_made.second + shift
+        )
       ) // (
         3600
       )
@@ -58,7 +60,9 @@ WITH calls_made AS (
   WHERE
     (
       (
-        calls_made.second + shift
+        (
+          calls_made.second + shift
+        )
       ) // (
         3600
       )
@@ -134,7 +138,7 @@ QUALIFY
   ROW_NUMBER() OVER (
     PARTITION BY placed.caller, (
       (
-        CAST(EPOCH(placed.occurred_at) AS BIGINT)
+        CAST(FLOOR(EPOCH(placed.occurred_at)) AS BIGINT)
       ) // (
         3600
       )

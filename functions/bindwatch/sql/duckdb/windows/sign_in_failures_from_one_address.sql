@@ -49,7 +49,9 @@ WITH calls_made AS (
     shift,
     (
       (
-        calls_made.second + shift
+        (
+          calls_made.second + shift
+        )
       ) // (
         3600
       )
@@ -59,7 +61,9 @@ WITH calls_made AS (
   WHERE
     (
       (
-        calls_made.second + shift
+        (
+          calls_made.second + shift
+        )
       ) // (
         3600
       )
@@ -135,7 +139,7 @@ QUALIFY
   ROW_NUMBER() OVER (
     PARTITION BY placed.caller, (
       (
-        CAST(EPOCH(placed.occurred_at) AS BIGINT)
+        CAST(FLOOR(EPOCH(placed.occurred_at)) AS BIGINT)
       ) // (
         3600
       )

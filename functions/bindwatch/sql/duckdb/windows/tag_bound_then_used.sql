@@ -71,7 +71,7 @@ QUALIFY
   ROW_NUMBER() OVER (
     PARTITION BY acts.caller, (
       (
-        CAST(EPOCH(acts.occurred_at) AS BIGINT)
+        CAST(FLOOR(EPOCH(acts.occurred_at)) AS BIGINT)
       ) // (
         3600
       )
