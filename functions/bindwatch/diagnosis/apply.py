@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from bindwatch.inventory import Inventory
+from bindwatch.inventory import Inventory, InventoryDraft
 from bindwatch.inventory.clusters import Cluster, FleetMembership, NodePool
 from bindwatch.inventory.hierarchy import (
     BoundaryRule,
@@ -35,7 +35,7 @@ from bindwatch.inventory.workloads import (
 )
 from bindwatch.model import change as changes
 from bindwatch.model import cloud_change, workload_change
-from bindwatch.model.policy import Binding, Condition, Policy
+from bindwatch.model.policy import Binding
 from bindwatch.model.resource import cluster_name, project_name, service_account_name
 
 
@@ -61,74 +61,12 @@ def apply(inventory: Inventory, fix: Iterable[changes.Change], as_of: datetime) 
     return Applied(draft.inventory(), draft.as_of, tuple(outside))
 
 
-class _Draft:
-    """An inventory that is being changed: only what a change touches is copied."""
+class _Draft(InventoryDraft):
+    """An inventory that is being changed, and the clock, which some changes move."""
 
     def __init__(self, inventory: Inventory, as_of: datetime) -> None:
-        self.base = inventory
+        super().__init__(inventory)
         self.as_of = as_of
-        self._entities: dict[type, list[Any]] = {}
-        self._policies: dict[str, Policy] = {}
-
-    def items(self, kind: type) -> list[Any]:
-        if kind not in self._entities:
-            self._entities[kind] = list(self.base.all(kind))
-        return self._entities[kind]
-
-    def update(self, kind: type, which: Callable[[Any], bool], how: Callable[[Any], Any]) -> bool:
-        items = self.items(kind)
-        hit = False
-        for index, item in enumerate(items):
-            if which(item):
-                items[index] = how(item)
-                hit = True
-        return hit
-
-    def policy(self, resource: str) -> Policy:
-        if resource not in self._policies:
-            self._policies[resource] = self.base.policy(resource) or Policy()
-        return self._policies[resource]
-
-    def set_policy(self, resource: str, bindings: Iterable[Binding]) -> None:
-        before = self.policy(resource)
-        self._policies[resource] = Policy(tuple(bindings), before.audit_configs, before.etag, before.version)
-
-    def every_policy(self) -> list[str]:
-        return [*dict.fromkeys([*(name for name, _ in self.base.policies), *self._policies])]
-
-    def inventory(self) -> Inventory:
-        return self.base.changed({kind: tuple(items) for kind, items in self._entities.items()}, dict(self._policies))
-
-
-# ---- policies ------------------------------------------------------------------------------------
-
-
-def _same(one: Condition | None, other: Condition | None) -> bool:
-    return (one.expression if one else "") == (other.expression if other else "")
-
-
-def _add_binding(draft: _Draft, change: changes.AddBinding) -> None:
-    bindings = list(draft.policy(change.resource).bindings)
-    for index, binding in enumerate(bindings):
-        if binding.role == change.role and _same(binding.condition, change.condition):
-            if change.member not in binding.members:
-                bindings[index] = Binding(binding.role, (*binding.members, change.member), binding.condition)
-            break
-    else:
-        bindings.append(Binding(change.role, (change.member,), change.condition))
-    draft.set_policy(change.resource, bindings)
-
-
-def _remove_binding(draft: _Draft, change: changes.RemoveBinding) -> None:
-    kept = []
-    for binding in draft.policy(change.resource).bindings:
-        if binding.role == change.role and _same(binding.condition, change.condition):
-            members = tuple(member for member in binding.members if member != change.member)
-            if members:
-                kept.append(Binding(binding.role, members, binding.condition))
-        else:
-            kept.append(binding)
-    draft.set_policy(change.resource, kept)
 
 
 # ---- service accounts ----------------------------------------------------------------------------
@@ -138,7 +76,7 @@ def _enable_account(draft: _Draft, change: changes.SetServiceAccountEnabled) -> 
     if not draft.update(
         ServiceAccount, lambda item: item.email == change.email, lambda item: replace(item, disabled=not change.enabled)
     ):
-        draft.items(ServiceAccount).append(_account(change.email, change.project, disabled=not change.enabled))
+        draft.put(_account(change.email, change.project, disabled=not change.enabled))
 
 
 def _account(email: str, project: str, unique_id: str = "", *, disabled: bool = False) -> ServiceAccount:
@@ -149,14 +87,13 @@ def _account(email: str, project: str, unique_id: str = "", *, disabled: bool = 
 
 def _create_account(draft: _Draft, change: changes.CreateServiceAccount) -> None:
     account = _account(change.email, change.project)
-    draft.items(ServiceAccount).append(account)
-    draft.policy(account.name)
+    draft.put(account)
+    draft.set_policy(account.name, draft.policy(account.name))
 
 
 def _delete_account(draft: _Draft, change: changes.DeleteServiceAccount) -> None:
-    items = draft.items(ServiceAccount)
-    gone = [item for item in items if item.email == change.email]
-    draft._entities[ServiceAccount] = [item for item in items if item.email != change.email]
+    gone = [item for item in draft.all(ServiceAccount) if item.email == change.email]
+    draft.remove(ServiceAccount, lambda item: item.email == change.email)
     uid = change.unique_id or (gone[0].unique_id if gone else "")
     _rename_member(draft, f"serviceAccount:{change.email}", f"deleted:serviceAccount:{change.email}?uid={uid}")
 
@@ -165,8 +102,8 @@ def _restore_account(draft: _Draft, change: changes.UndeleteServiceAccount) -> N
     email = change.email
     if not email:
         return
-    draft._entities[ServiceAccount] = [item for item in draft.items(ServiceAccount) if item.email != email]
-    draft.items(ServiceAccount).append(_account(email, change.project, change.unique_id))
+    draft.remove(ServiceAccount, lambda item: item.email == email)
+    draft.put(_account(email, change.project, change.unique_id))
     _rename_member(draft, f"deleted:serviceAccount:{email}?uid={change.unique_id}", f"serviceAccount:{email}")
 
 
@@ -174,7 +111,7 @@ def _rename_member(draft: _Draft, before: str, after: str) -> None:
     for resource in draft.every_policy():
         bindings = draft.policy(resource).bindings
         if any(before in binding.members for binding in bindings):
-            draft.set_policy(
+            draft.set_bindings(
                 resource,
                 [
                     Binding(
@@ -188,9 +125,7 @@ def _rename_member(draft: _Draft, before: str, after: str) -> None:
 
 
 def _delete_key(draft: _Draft, change: changes.DeleteServiceAccountKey) -> None:
-    draft._entities[ServiceAccountKey] = [
-        item for item in draft.items(ServiceAccountKey) if item.key_id != change.key_id
-    ]
+    draft.remove(ServiceAccountKey, lambda item: item.key_id == change.key_id)
 
 
 def _enable_key(draft: _Draft, change: changes.SetServiceAccountKeyEnabled) -> None:
@@ -210,7 +145,7 @@ def _set_service(draft: _Draft, project: str, service: str, state: str) -> None:
         lambda item: item.project == project and item.service == service,
         lambda item: replace(item, state=state),
     ):
-        draft.items(EnabledService).append(EnabledService(project=project, service=service, state=state))
+        draft.put(EnabledService(project=project, service=service, state=state))
 
 
 def _set_pool(draft: _Draft, change: changes.SetClusterWorkloadPool) -> None:
@@ -230,14 +165,14 @@ def _set_metadata(draft: _Draft, change: changes.SetNodePoolMetadata) -> None:
 def _register(draft: _Draft, change: cloud_change.RegisterInFleet) -> None:
     name = cluster_name(change.cluster_project, change.location, change.cluster)
     pool = f"{change.fleet_project}.svc.id.goog"
-    issuer = next((item.issuer for item in draft.items(Cluster) if item.name == name), "")
+    issuer = next((item.issuer for item in draft.all(Cluster) if item.name == name), "")
     if not draft.update(
         FleetMembership,
         lambda item: item.id == change.membership or item.cluster == name,
         lambda item: replace(item, workload_pool=pool, issuer=issuer or item.issuer),
     ):
         path = f"projects/{change.fleet_project}/locations/global/memberships/{change.membership}"
-        draft.items(FleetMembership).append(
+        draft.put(
             FleetMembership(
                 name=f"//gkehub.googleapis.com/{path}", id=change.membership, project=change.fleet_project,
                 cluster=name, issuer=issuer, workload_pool=pool,
@@ -277,13 +212,11 @@ def _create_ksa(draft: _Draft, change: changes.CreateKubernetesServiceAccount) -
     cluster = _cluster_of_context(draft, change.context)
     if not cluster:
         cluster = next(
-            (item.cluster for kind in (Workload, Pod, KubernetesServiceAccount) for item in draft.items(kind)
+            (item.cluster for kind in (Workload, Pod, KubernetesServiceAccount) for item in draft.all(kind)
              if item.namespace == change.namespace),
             "",
         )  # fmt: skip
-    draft.items(KubernetesServiceAccount).append(
-        KubernetesServiceAccount(cluster=cluster, namespace=change.namespace, name=change.name)
-    )
+    draft.put(KubernetesServiceAccount(cluster=cluster, namespace=change.namespace, name=change.name))
 
 
 def _change_spec(draft: _Draft, ref: workload_change.WorkloadRef, how: Callable[[PodSpec], PodSpec]) -> None:
@@ -361,9 +294,9 @@ def _mount_token(draft: _Draft, change: workload_change.MountFleetToken) -> None
 
 def _allow_egress(draft: _Draft, change: workload_change.AllowEgress) -> None:
     cluster = _cluster_of_context(draft, change.context) or next(
-        (item.cluster for item in draft.items(NetworkPolicy) if item.namespace == change.namespace), ""
+        (item.cluster for item in draft.all(NetworkPolicy) if item.namespace == change.namespace), ""
     )
-    draft.items(NetworkPolicy).append(
+    draft.put(
         NetworkPolicy(
             cluster=cluster,
             namespace=change.namespace,
@@ -383,11 +316,9 @@ def _allow_egress(draft: _Draft, change: workload_change.AllowEgress) -> None:
 
 def _delete_network_policy(draft: _Draft, change: workload_change.DeleteNetworkPolicy) -> None:
     here = _in_cluster(draft, change.context)
-    draft._entities[NetworkPolicy] = [
-        item
-        for item in draft.items(NetworkPolicy)
-        if not (here(item) and (item.namespace, item.name) == (change.namespace, change.name))
-    ]
+    draft.remove(
+        NetworkPolicy, lambda item: here(item) and (item.namespace, item.name) == (change.namespace, change.name)
+    )
 
 
 # ---- networks and guards -------------------------------------------------------------------------
@@ -409,7 +340,7 @@ def _network(draft: _Draft, project: str, name: str) -> str:
 
 
 def _allow_firewall(draft: _Draft, change: cloud_change.AllowFirewallEgress) -> None:
-    draft.items(Firewall).append(
+    draft.put(
         Firewall(
             name=f"//compute.googleapis.com/projects/{change.project}/global/firewalls/{change.name}",
             project=change.project,
@@ -425,14 +356,13 @@ def _allow_firewall(draft: _Draft, change: cloud_change.AllowFirewallEgress) -> 
 
 
 def _delete_firewall(draft: _Draft, change: cloud_change.DeleteFirewallRule) -> None:
-    draft._entities[Firewall] = [
-        item for item in draft.items(Firewall)
-        if not (item.project == change.project and item.name.endswith(f"/firewalls/{change.name}"))
-    ]  # fmt: skip
+    draft.remove(
+        Firewall, lambda item: item.project == change.project and item.name.endswith(f"/firewalls/{change.name}")
+    )
 
 
 def _add_route(draft: _Draft, change: cloud_change.AddInternetRoute) -> None:
-    draft.items(Route).append(
+    draft.put(
         Route(
             name=f"//compute.googleapis.com/projects/{change.project}/global/routes/{change.name}",
             project=change.project,
@@ -444,10 +374,7 @@ def _add_route(draft: _Draft, change: cloud_change.AddInternetRoute) -> None:
 
 
 def _delete_route(draft: _Draft, change: cloud_change.DeleteRoute) -> None:
-    draft._entities[Route] = [
-        item for item in draft.items(Route)
-        if not (item.project == change.project and item.name.endswith(f"/routes/{change.name}"))
-    ]  # fmt: skip
+    draft.remove(Route, lambda item: item.project == change.project and item.name.endswith(f"/routes/{change.name}"))
 
 
 def _except(draft: _Draft, change: cloud_change.ExceptFromDenyPolicy) -> None:
@@ -477,8 +404,7 @@ def _extend_boundary(draft: _Draft, change: cloud_change.ExtendBoundary) -> None
 def _relax(draft: _Draft, change: cloud_change.RelaxOrgPolicy) -> None:
     resource = project_name(change.project)
     _inherit(draft, cloud_change.InheritOrgPolicy(change.project, change.constraint))
-    draft.items(OrgPolicy).insert(
-        0,
+    draft.put(
         OrgPolicy(
             resource=resource,
             constraint=change.constraint.removeprefix("constraints/"),
@@ -491,9 +417,7 @@ def _relax(draft: _Draft, change: cloud_change.RelaxOrgPolicy) -> None:
 
 def _inherit(draft: _Draft, change: cloud_change.InheritOrgPolicy) -> None:
     resource, constraint = project_name(change.project), change.constraint.removeprefix("constraints/")
-    draft._entities[OrgPolicy] = [
-        item for item in draft.items(OrgPolicy) if (item.resource, item.constraint) != (resource, constraint)
-    ]
+    draft.remove(OrgPolicy, lambda item: (item.resource, item.constraint) == (resource, constraint))
 
 
 def _wait(draft: _Draft, change: cloud_change.Wait) -> None:
@@ -501,8 +425,12 @@ def _wait(draft: _Draft, change: cloud_change.Wait) -> None:
 
 
 _MAKERS: Final[Mapping[type, Callable[[_Draft, Any], None]]] = {
-    changes.AddBinding: _add_binding,
-    changes.RemoveBinding: _remove_binding,
+    changes.AddBinding: lambda draft, change: draft.add_member(
+        change.resource, change.role, change.member, change.condition
+    ),
+    changes.RemoveBinding: lambda draft, change: draft.remove_member(
+        change.resource, change.role, change.member, change.condition
+    ),
     changes.SetServiceAccountEnabled: _enable_account,
     changes.CreateServiceAccount: _create_account,
     changes.DeleteServiceAccount: _delete_account,

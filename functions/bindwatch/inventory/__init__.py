@@ -2,6 +2,7 @@
 
 from bindwatch.inventory.builder import UNKNOWN_CLUSTER, InventoryBuilder
 from bindwatch.inventory.coverage import Coverage, Origin, Part, Problem, Sight
+from bindwatch.inventory.draft import InventoryDraft
 from bindwatch.inventory.layout import Hint, hint_from_name, hint_from_path
 from bindwatch.inventory.parsers.policies import parse_policy, take_policy_lines
 from bindwatch.inventory.reading import DocumentKind, classify, looks_like_inventory, read_inventory_document, unbundle
@@ -14,6 +15,7 @@ __all__ = [
     "Hint",
     "Inventory",
     "InventoryBuilder",
+    "InventoryDraft",
     "Origin",
     "Part",
     "Problem",

@@ -154,6 +154,11 @@ def _name(entity: Any) -> object:
     return entity.name
 
 
+def key_of(entity: Entity) -> object:
+    """What two entities of one kind have in common if they are the same thing."""
+    return _KEYS.get(type(entity), _name)(entity)
+
+
 @dataclass(slots=True)
 class _Taken:
     entity: Any

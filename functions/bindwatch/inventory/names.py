@@ -1,7 +1,7 @@
 """What an inventory knows of names: project numbers and ids, unique ids and e-mails; and entities respelled with it."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, fields, replace
 from functools import cache
 from typing import Any, Final, TypeVar
@@ -44,6 +44,10 @@ class Names:
 
     project_ids: dict[str, str] = field(default_factory=dict)
     emails: dict[str, str] = field(default_factory=dict)
+
+    def with_projects(self, project_ids: Mapping[str, str]) -> "Names":
+        """These names and some more projects."""
+        return Names({**self.project_ids, **project_ids}, self.emails) if project_ids else self
 
     def project(self, project: str) -> str:
         """The id of a project, from its id, its number or `projects/…`; a number nobody mapped stays a number."""

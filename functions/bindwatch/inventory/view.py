@@ -131,17 +131,39 @@ class Inventory:
         """The file and line an entity of this inventory was read from."""
         return self._contents.origins.get(id(entity), Origin())
 
-    def changed(self, entities: Mapping[type, tuple[Any, ...]], policies: Mapping[str, Policy]) -> "Inventory":
-        """This inventory with other things of some kinds, and other policies of some resources; the rest is shared."""
+    def changed(
+        self,
+        entities: Mapping[type, tuple[Any, ...]],
+        policies: Mapping[str, Policy],
+        *,
+        homes: Mapping[str, str] | None = None,
+        present: frozenset[Part] = frozenset(),
+    ) -> "Inventory":
+        """This inventory with other things of some kinds, and other policies of some resources; the rest is shared.
+
+        `homes` are the projects of resources whose names do not tell them, `present` the parts that there is now
+        something of.
+        """
         have = self._contents.policies
         records = {
             name: PolicyRecord(policy, have[name].asset_type if name in have else "")
             for name, policy in policies.items()
         }
         contents = replace(
-            self._contents, entities={**self._contents.entities, **entities}, policies={**have, **records}
+            self._contents,
+            entities={**self._contents.entities, **entities},
+            policies={**have, **records},
+            homes={**self._contents.homes, **(homes or {})},
+            names=self._contents.names.with_projects(
+                {item.number: item.id for item in entities.get(Project, ()) if item.number and item.id != item.number}
+            ),
         )
-        return Inventory(contents, self._marks, problems=self.problems, skipped=self.skipped, notes=self.notes)
+        marks = replace(self._marks, present=self._marks.present | present)
+        return Inventory(contents, marks, problems=self.problems, skipped=self.skipped, notes=self.notes)
+
+    def settled(self, entity: T) -> T:
+        """An entity with its names spelled as this inventory spells them."""
+        return self._contents.names.settle(entity)
 
     # Coverage
 
