@@ -137,6 +137,22 @@ class AccessGraph:
         reached = self._closed.get(parse_member(member).identity)
         return reached.value if reached is not None else 0.0
 
+    def named(self, identity: str) -> Principal | None:
+        """The principal of an identity; `None` where it has nothing dangerous."""
+        return self._principals.get(identity)
+
+    def holds(self, identity: str) -> bool:
+        """Whether the inventory has that identity: as a holder of something dangerous, or as an account."""
+        return identity in self._briefs or identity in self._places.accounts
+
+    def own_score(self, identity: str) -> float:
+        """What an identity scores without becoming anybody else."""
+        return self._briefs[identity].score if identity in self._briefs else 0.0
+
+    def standing_of(self, identity: str) -> Standing:
+        """What an identity can do by itself at each place, without where that leads."""
+        return self._standing(identity, with_edges=False)
+
     def risky(self, floor: float = 0.0) -> tuple[RiskyPrincipal, ...]:
         """Every principal with a way up and at least that score, the highest first."""
         return self._sorted(identity for identity in self._principals if self._closed[identity].value >= floor)

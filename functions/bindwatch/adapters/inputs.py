@@ -23,6 +23,7 @@ from bindwatch.adapters.files import (
 from bindwatch.errors import InputError
 from bindwatch.inventory import (
     DocumentKind,
+    Hint,
     Inventory,
     InventoryBuilder,
     Origin,
@@ -33,6 +34,7 @@ from bindwatch.inventory import (
     take_policy_lines,
     unbundle,
 )
+from bindwatch.model.resource import bucket_name, canonical, project_name, service_account_name
 
 _WRAPPERS: Final = ("log", "logEntry", "log_entry", "entry", "event", "_source", "jsonPayload")
 Told = Callable[[str, int], None]
@@ -54,15 +56,32 @@ class Reading:
     skipped: list[Skipped] = field(default_factory=list)
 
 
+@dataclass(frozen=True, slots=True)
+class PlanFile:
+    """A Terraform plan as it was read, and where."""
+
+    file: str
+    line: int
+    value: Any
+
+
 class InputReader:
     """Reads files, directories and stdin, any mix, told apart by content.
 
     `inventory()` reads everything that is not plainly a log; `log_lines()` then gives the text of the log entries,
     each to be judged or handed back with `refuse`. What turns out to be an inventory item on the way is taken in.
+    Policies that do not say whose they are, in the order of the files, are those of `resources`. Terraform plans are
+    skipped, or kept in `plans` where they are asked for.
     """
 
-    def __init__(self, paths: tuple[str, ...], told: Told = _silent) -> None:
+    def __init__(
+        self, paths: tuple[str, ...], told: Told = _silent, *, resources: tuple[str, ...] = (), plans: bool = False
+    ) -> None:
         self.reading = Reading()
+        self.plans: list[PlanFile] = []
+        self.resources_used = 0
+        self._resources = resources
+        self._wants_plans = plans
         self.other_entries: list[dict[str, Any]] = []
         self._builder = InventoryBuilder()
         self._told = told
@@ -172,8 +191,10 @@ class InputReader:
         if kind is DocumentKind.LOG_ENTRY:
             entries = value.get("entries") if isinstance(value, dict) else value
             self._late += _items_of(entries, item) if isinstance(entries, list) else [item]
+        elif kind is DocumentKind.TERRAFORM_PLAN and self._wants_plans:
+            self.plans.append(PlanFile(item.file, item.line, value))
         elif kind is DocumentKind.TERRAFORM_PLAN:
-            self.reading.skipped.append(Skipped(item.file, "a Terraform plan: see bindwatch what-if"))
+            self.reading.skipped.append(Skipped(item.file, "of Terraform: bindwatch what-if reads plans"))
         else:
             self.reading.not_judged["JSON values of no kind we know"] += 1
 
@@ -192,10 +213,23 @@ class InputReader:
 
     def _take_inventory(self, value: Any, file: str, line: int, source: Input | None = None) -> bool:
         hint = hint_from_path(source.relative) if source else None
+        if hint is None and self.resources_used < len(self._resources) and classify(value) is DocumentKind.POLICY:
+            hint = Hint(resource=named_by_hand(self._resources[self.resources_used]))
+            self.resources_used += 1
         taken = read_inventory_document(value, self._builder, origin=Origin(file, line), hint=hint)
         if taken:
             self.reading.inventory_items += len(value) if isinstance(value, list) else 1
         return taken
+
+
+def named_by_hand(text: str) -> str:
+    """The full name of a resource as a person gives it: any name, `gs://B`, an e-mail, a project id."""
+    text = text.strip()
+    if text.startswith("gs://"):
+        return bucket_name(text[5:].rstrip("/"))
+    if "@" in text and "/" not in text:
+        return service_account_name(text)
+    return canonical(text) if "/" in text else project_name(text)
 
 
 def _is_log(head: bytes) -> bool:

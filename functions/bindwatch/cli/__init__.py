@@ -20,6 +20,7 @@ _COMMANDS: Final = {
     "token": ("token", "What a JWT says, and whether a workload can use it."),
     "rotate": ("rotate", "The safe way from one service account to its successor."),
     "explain": ("explain", "What a principal can become, and through what; who can reach a resource."),
+    "what-if": ("what_if", "The findings and ways up that a plan or policy would bring, and end."),
     "least-privilege": ("least_privilege", "What principals used of what they were given, and what would do."),
     "sink-filter": ("sink_filter", "The log sink filter that the rules need."),
     "rules": ("rules", "The rules, or the page of one."),

@@ -35,7 +35,7 @@ class InventoryDraft:
 
     def _of(self, kind: type) -> dict[object, Any]:
         if kind not in self._entities:
-            self._entities[kind] = {key_of(item): item for item in self.base.all(kind)}
+            self._entities[kind] = _by_key(self.base, kind)
         return self._entities[kind]
 
     def all(self, kind: type) -> list[Any]:
@@ -123,6 +123,10 @@ class InventoryDraft:
         ]
         named = tuple(dict.fromkeys(members))
         self.set_bindings(resource, [*kept, Binding(role, named, condition)] if named else kept)
+
+
+def _by_key(inventory: Inventory, kind: type[Any]) -> dict[object, Any]:
+    return {key_of(item): item for item in inventory.all(kind)}
 
 
 def is_same_condition(one: Condition | None, other: Condition | None) -> bool:

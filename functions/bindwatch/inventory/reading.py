@@ -40,7 +40,7 @@ def classify(value: object) -> DocumentKind:
             value = next((item for item in value[:20] if isinstance(item, dict)), None)
     if not isinstance(value, dict):
         return DocumentKind.UNKNOWN
-    if "format_version" in value and ("planned_values" in value or "resource_changes" in value):
+    if "format_version" in value and ("terraform_version" in value or "resource_changes" in value):
         return DocumentKind.TERRAFORM_PLAN
     if "logName" in value or "log_name" in value or "protoPayload" in value or "insertId" in value:
         return DocumentKind.LOG_ENTRY
