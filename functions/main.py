@@ -35,3 +35,10 @@ def hunt(request: Any) -> Any:
     from bindwatch.serving.endpoints import hunt
 
     return hunt(request, SETTINGS)
+
+
+def notify(request: Any) -> Any:
+    """Tell people of alerts, as the settings file says: a push of Pub/Sub from the alerts topic, or a batch."""
+    from bindwatch.serving.endpoints import notify
+
+    return notify(request, SETTINGS)

@@ -196,7 +196,7 @@ resource "google_bigquery_table" "view6" {
 
 # Who writes and who asks: rows in, rows out; nobody here makes or deletes a table.
 resource "google_bigquery_dataset_iam_member" "store" {
-  for_each = toset(["on_log_entry", "audit", "sweep"])
+  for_each = toset(concat(["on_log_entry", "audit", "sweep"], tolist(local.notifying)))
 
   dataset_id = local.dataset_id
   project    = var.project_id

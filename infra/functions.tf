@@ -2,14 +2,17 @@
 # function raises and has no dead letters; our own push subscription (sinks.tf) has both.
 
 locals {
-  _functions = {
+  _every_function = {
     # Many short calls: several at once share one append to BigQuery.
     on_log_entry = { description = "Judges log entries as they come.", memory = "1Gi", cpu = "1", seconds = 60, max_instances = 20, concurrency = 80 }
     # One long call at a time reads a whole scope, and leaves the rest to the next after AUDIT_MINUTES.
     audit = { description = "Reads the scope and judges it whole.", memory = "4Gi", cpu = "2", seconds = 1790, max_instances = 1, concurrency = 1 }
     sweep = { description = "Asks the window rules, and announces what is due.", memory = "512Mi", cpu = "1", seconds = 300, max_instances = 1, concurrency = 1 }
     hunt  = { description = "Judges rows of logs for queries in BigQuery.", memory = "1Gi", cpu = "1", seconds = 300, max_instances = 20, concurrency = 4 }
+    # One instance: alerts that come together are told of together.
+    notify = { description = "Tells people of alerts.", memory = "512Mi", cpu = "1", seconds = 120, max_instances = 1, concurrency = 80 }
   }
+  _functions = { for name, function in local._every_function : name => function if name != "notify" || var.notify != null }
 
   functions = {
     for name, function in local._functions : name => {
@@ -45,8 +48,14 @@ locals {
     BINDWATCH_PROJECT          = var.project_id
     BINDWATCH_LOG_SEVERITY     = var.log_severity
     BINDWATCH_AUDIT_MINUTES    = tostring(local.audit_minutes)
+    BINDWATCH_GROUP_SECONDS    = tostring(try(var.notify.group_seconds, 5))
   }
   environment = { for name, value in local._environment : name => value if value != "" }
+
+  # What one function is told besides, or instead.
+  _own_environment = {
+    notify = { BINDWATCH_DEAD_LETTERS = local.alert_dead_letters }
+  }
 }
 
 resource "google_project_service" "required" {
@@ -66,7 +75,7 @@ resource "google_project_service" "required" {
     "run.googleapis.com",
     "serviceusage.googleapis.com",
     "storage.googleapis.com",
-  ], var.kms_key == null ? [] : ["cloudkms.googleapis.com"]))
+  ], var.kms_key == null ? [] : ["cloudkms.googleapis.com"], var.notify == null ? [] : ["secretmanager.googleapis.com"]))
 
   project = var.project_id
   service = each.value
@@ -175,7 +184,7 @@ resource "google_cloudfunctions2_function" "this" {
   service_config {
     service_account_email = google_service_account.function[each.key].email
     # The framework's server takes no more calls at once than it has threads.
-    environment_variables            = merge(local.environment, { THREADS = tostring(each.value.concurrency) })
+    environment_variables            = merge(local.environment, lookup(local._own_environment, each.key, {}), { THREADS = tostring(each.value.concurrency) })
     available_memory                 = each.value.memory
     available_cpu                    = each.value.cpu
     timeout_seconds                  = each.value.seconds
@@ -184,12 +193,26 @@ resource "google_cloudfunctions2_function" "this" {
     max_instance_request_concurrency = each.value.concurrency
     ingress_settings                 = each.value.ingress
     all_traffic_on_latest_revision   = true
+
+    dynamic "secret_environment_variables" {
+      for_each = each.key == "notify" ? local.notify_secrets : {}
+      content {
+        key        = "BINDWATCH_SECRET_${secret_environment_variables.key}"
+        project_id = secret_environment_variables.value.project
+        secret     = secret_environment_variables.value.secret
+        version    = secret_environment_variables.value.version
+      }
+    }
   }
 
   lifecycle {
     precondition {
       condition     = each.key != "audit" || each.value.seconds > local.audit_minutes * 60
       error_message = "An audit works for ${local.audit_minutes} minutes before it leaves the rest to the next: give it more than ${local.audit_minutes * 60} seconds."
+    }
+    precondition {
+      condition     = each.key != "notify" || var.settings_file != ""
+      error_message = "notify goes by the settings file: set settings_file to one with a [[destination]] (docs/alert-subscribers.md)."
     }
   }
 
@@ -199,17 +222,18 @@ resource "google_cloudfunctions2_function" "this" {
     google_artifact_registry_repository_iam_member.build,
     google_pubsub_topic.alerts, # its schema must know the fields that a new version announces
     google_kms_crypto_key_iam_member.agents,
+    google_secret_manager_secret_iam_member.notify, # or it would not start
   ]
 }
 
 # Who may call them: one identity each, and nobody else.
 resource "google_cloud_run_v2_service_iam_member" "invoker" {
-  for_each = {
+  for_each = merge({
     on_log_entry = google_service_account.push.member
     audit        = google_service_account.scheduler.member
     sweep        = google_service_account.scheduler.member
     hunt         = "serviceAccount:${google_bigquery_connection.hunt.cloud_resource[0].service_account_id}"
-  }
+  }, { for name in local.notifying : name => google_service_account.push.member })
 
   project  = var.project_id
   location = var.region

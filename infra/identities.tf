@@ -76,7 +76,7 @@ resource "google_service_account" "push" {
   account_id   = "${var.name}-push"
   project      = var.project_id
   display_name = "${var.name}-push"
-  description  = "Pub/Sub pushes log entries as this account."
+  description  = "Pub/Sub pushes log entries and alerts as this account."
 
   depends_on = [google_project_service.required]
 }
@@ -114,7 +114,7 @@ resource "google_project_iam_custom_role" "jobs" {
 }
 
 resource "google_project_iam_member" "jobs" {
-  for_each = toset(["on_log_entry", "audit", "sweep"])
+  for_each = toset(concat(["on_log_entry", "audit", "sweep"], tolist(local.notifying)))
 
   project = var.project_id
   role    = google_project_iam_custom_role.jobs.name

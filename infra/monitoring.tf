@@ -7,10 +7,11 @@ locals {
   log_metrics = {
     unannounced   = { description = "Findings that could not be announced; they stay due.", filter = "jsonPayload.message=~\"stays? due$\"" }
     rule_failures = { description = "Rules that failed on an entry or inventory; the others went on.", filter = "jsonPayload.message=\"a rule failed\"" }
+    refused       = { description = "Alerts that a destination refused for good; they are with the dead letters of alerts.", filter = "jsonPayload.message=\"a destination refused an alert\"" }
     errors        = { description = "Log lines of severity ERROR and above.", filter = "severity>=ERROR" }
   }
 
-  policies = {
+  _always = {
     dead-letters = {
       title     = "Messages lie with the dead letters"
       severity  = "WARNING"
@@ -57,6 +58,30 @@ locals {
       what_then = "What that rule would have found is not found. The log line names rule and insertId: docs/operations.md, Rule failures."
     }
   }
+
+  # Where people are told of alerts.
+  _of_notify = { for name in local.notifying : name => {
+    alert-dead-letters = {
+      title     = "Alerts lie with the dead letters"
+      severity  = "ERROR"
+      filter    = "resource.type = \"pubsub_subscription\" AND resource.labels.subscription_id = \"${google_pubsub_subscription.alert_dead_letters[name].name}\" AND metric.type = \"pubsub.googleapis.com/subscription/num_undelivered_messages\""
+      aligner   = "ALIGN_MAX"
+      above     = 0
+      lasting   = "0s"
+      what_then = "Somebody was not told. The attributes destination and reason of each say who and why: docs/operations.md, Alerts that do not arrive."
+    }
+    alert-lag = {
+      title     = "Alerts wait to be told"
+      severity  = "ERROR"
+      filter    = "resource.type = \"pubsub_subscription\" AND resource.labels.subscription_id = \"${google_pubsub_subscription.notify[name].name}\" AND metric.type = \"pubsub.googleapis.com/subscription/oldest_unacked_message_age\""
+      aligner   = "ALIGN_MAX"
+      above     = 900
+      lasting   = "300s"
+      what_then = "A destination is down, or notify does not start: docs/operations.md, Alerts that do not arrive."
+    }
+  } }
+
+  policies = merge(local._always, values(local._of_notify)...)
 
   silences = {
     entries = {
@@ -167,13 +192,13 @@ resource "google_monitoring_alert_policy" "silence" {
 locals {
   _charts = [
     { title = "Entries published by the sink", filter = "resource.type = \"pubsub_topic\" AND resource.labels.topic_id = \"${split("/", local.topics.entries)[3]}\" AND metric.type = \"pubsub.googleapis.com/topic/send_request_count\"", aligner = "ALIGN_RATE", by = [] },
-    { title = "Age of the oldest entry that waits (seconds)", filter = local.policies.lag.filter, aligner = "ALIGN_MAX", by = [] },
-    { title = "Dead letters", filter = local.policies.dead-letters.filter, aligner = "ALIGN_MAX", by = [] },
+    { title = "Age of the oldest entry that waits (seconds)", filter = local._always.lag.filter, aligner = "ALIGN_MAX", by = [] },
+    { title = "Dead letters", filter = local._always.dead-letters.filter, aligner = "ALIGN_MAX", by = [] },
     { title = "Alerts published", filter = "resource.type = \"pubsub_topic\" AND resource.labels.topic_id = \"${split("/", local.topics.alerts)[3]}\" AND metric.type = \"pubsub.googleapis.com/topic/send_request_count\"", aligner = "ALIGN_RATE", by = [] },
     { title = "Calls by answer", filter = "${local._services} AND metric.type = \"run.googleapis.com/request_count\"", aligner = "ALIGN_RATE", by = ["resource.label.service_name", "metric.label.response_code_class"] },
     { title = "Instances", filter = "${local._services} AND metric.type = \"run.googleapis.com/container/instance_count\"", aligner = "ALIGN_MAX", by = ["resource.label.service_name"] },
-    { title = "Rule failures", filter = local.policies.rule-failures.filter, aligner = "ALIGN_SUM", by = [] },
-    { title = "Announcements that were refused", filter = local.policies.unannounced.filter, aligner = "ALIGN_SUM", by = [] },
+    { title = "Rule failures", filter = local._always.rule-failures.filter, aligner = "ALIGN_SUM", by = [] },
+    { title = "Announcements that were refused", filter = local._always.unannounced.filter, aligner = "ALIGN_SUM", by = [] },
   ]
 }
 

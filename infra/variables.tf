@@ -15,6 +15,10 @@ variable "alert_subscriptions" {
     condition     = alltrue([for item in var.alert_subscriptions : item.keep_days >= 1 && item.keep_days <= 31])
     error_message = "Pub/Sub keeps untaken messages for 1 to 31 days."
   }
+  validation {
+    condition     = length(setintersection(keys(var.alert_subscriptions), ["canary", "notify"])) == 0
+    error_message = "The names canary and notify are taken by subscriptions of bindwatch itself."
+  }
 }
 
 variable "archive" {
@@ -125,8 +129,8 @@ variable "functions" {
   default = {}
 
   validation {
-    condition     = length(setsubtract(keys(var.functions), keys(local._functions))) == 0
-    error_message = "There is no function ${join(", ", setsubtract(keys(var.functions), keys(local._functions)))}; there are ${join(", ", keys(local._functions))}."
+    condition     = length(setsubtract(keys(var.functions), keys(local._every_function))) == 0
+    error_message = "There is no function ${join(", ", setsubtract(keys(var.functions), keys(local._every_function)))}; there are ${join(", ", keys(local._every_function))}."
   }
   validation {
     condition     = alltrue([for item in var.functions : contains(["ALLOW_INTERNAL_ONLY", "ALLOW_INTERNAL_AND_GCLB", "ALLOW_ALL"], coalesce(item.ingress, "ALLOW_INTERNAL_ONLY"))])
@@ -181,6 +185,29 @@ variable "notification_channels" {
   description = "Who is told when bindwatch itself is ill: projects/P/notificationChannels/N. Without any, alert policies only show in the console."
   type        = list(string)
   default     = []
+}
+
+variable "notify" {
+  description = "Where given, people are told of alerts as the settings file says (docs/alert-subscribers.md): its secrets by their names there, each the id of a secret of this project or projects/P/secrets/S, with /versions/V where it is not the latest; a filter on the attributes of alerts (it cannot be changed later; all but canaries unless given); how many seconds are waited for alerts of the same burst."
+  type = object({
+    secrets       = map(string)
+    filter        = optional(string)
+    group_seconds = optional(number, 5)
+  })
+  default = null
+
+  validation {
+    condition     = alltrue([for name, secret in try(var.notify.secrets, {}) : can(regex("^[A-Z][A-Z0-9_]*$", name)) && can(regex("^[\\w-]{1,255}$|^projects/[a-z0-9.:-]+/secrets/[\\w-]{1,255}(/versions/(latest|\\d+))?$", secret))])
+    error_message = "Name secrets as the settings file does (SLACK_SECURITY), and say where each is kept: slack-security or projects/example-secrets/secrets/slack-security. Never give a value: it would be in the state."
+  }
+  validation {
+    condition     = length(coalesce(try(var.notify.filter, null), "-")) <= 256
+    error_message = "Pub/Sub takes filters of up to 256 bytes; [[route]] in the settings file is for all else."
+  }
+  validation {
+    condition     = try(var.notify.group_seconds, 5) >= 0 && try(var.notify.group_seconds, 5) <= 30 && floor(try(var.notify.group_seconds, 5)) == try(var.notify.group_seconds, 5)
+    error_message = "A whole number of seconds from 0 to 30."
+  }
 }
 
 variable "project_id" {

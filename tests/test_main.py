@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from bindwatch.adapters.duckdb import DuckDBStore
+from fakes.receivers import Reply, Slack, listening
 from generate import generate_entries
 from served import SOURCE, Function, push, served, start
 
@@ -94,6 +95,34 @@ def test_a_store_that_refuses_makes_the_platform_try_again(tmp_path: Path) -> No
     with served("on_log_entry", tmp_path) as function:
         assert function.post(push(owner_granted())).status == 204
     assert lines(tmp_path / "alerts.ndjson")
+
+
+def test_people_are_told_of_what_was_found(tmp_path: Path) -> None:
+    with served("on_log_entry", tmp_path) as function:
+        function.post(push(owner_granted()))
+    alerts = [json.dumps(letter["data"]).encode() for letter in lines(tmp_path / "alerts.ndjson")]
+    assert alerts
+    (tmp_path / "bindwatch.toml").write_text(
+        '[[destination]]\nname = "chat"\nkind = "slack"\nsecret = "CHAT"\n\n[[route]]\nto = ["chat"]\n', "utf-8"
+    )
+    receiver = Slack()
+    with listening(receiver) as url:
+        environ = {
+            "BINDWATCH_SETTINGS_FILE": "bindwatch.toml",
+            "BINDWATCH_SECRET_CHAT": f"{url}/services/hidden-part",
+            "BINDWATCH_GROUP_SECONDS": "0",
+        }
+        for _ in range(2):  # a second instance, and everything delivered again
+            with served("notify", tmp_path, **environ) as function:
+                assert [function.post(push(alert)).status for alert in alerts] == [204] * len(alerts)
+                assert function.post(push(b"no alert")).status == 204
+        assert len(receiver.taken) == len(alerts)
+        receiver.refusing = [Reply(503)] * 9
+        refused = alerts[0].replace(b'"alert_id": "', b'"alert_id": "x')
+        with served("notify", tmp_path, **environ) as function:
+            assert function.post(push(refused)).status == 503
+    for name in ("stdout.log", "stderr.log"):
+        assert "hidden-part" not in (tmp_path / name).read_text(encoding="utf-8")
 
 
 def test_history_is_hunted(tmp_path: Path) -> None:

@@ -14,6 +14,7 @@ ON_CLOUD_RUN: Final = "K_SERVICE"
 _TOPIC: Final = re.compile(r"projects/([a-z0-9.:-]+)/topics/[A-Za-z][\w.~+%-]{2,254}")
 _TABLES: Final = re.compile(r"([a-z0-9.:-]+)\.(\w{1,1024})")
 _SCOPE: Final = re.compile(r"(organizations|folders)/\d+|projects/[a-z0-9.:-]+")
+_SECRETS: Final = "BINDWATCH_SECRET_"
 _SINK: Final = re.compile(rf"(?:{_SCOPE.pattern})/sinks/[\w.-]+")
 
 
@@ -37,6 +38,14 @@ class Dataset:
 
     project: str
     name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Secret:
+    """What opens a destination of alerts. Nothing that prints settings prints its value."""
+
+    name: str
+    value: str = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +110,12 @@ def _severity(value: str) -> str:
 def _positive(value: str) -> int:
     if not value.isascii() or not value.isdigit() or int(value) < 1:
         raise ValueError(f"expected a whole number above 0, found {value!r}")
+    return int(value)
+
+
+def _seconds(value: str) -> int:
+    if not value.isascii() or not value.isdigit() or int(value) > 30:
+        raise ValueError(f"expected a whole number of seconds from 0 to 30, found {value!r}")
     return int(value)
 
 
@@ -182,6 +197,23 @@ class Settings:
         _positive,
         25,
     )
+    group_seconds: int = _variable(
+        "GROUP_SECONDS",
+        "How long `notify` waits for alerts of the same burst before it tells of them in one message.",
+        _seconds,
+        5,
+    )
+    secrets: tuple[Secret, ...] = field(
+        default=(),
+        metadata={
+            "variable": Variable(
+                f"{_SECRETS}*",
+                "What opens a destination of alerts, by the name that the settings file has for it "
+                f'(`{_SECRETS}SLACK` for `secret = "SLACK"`); mounted from Secret Manager, only for `notify`.',
+            ),
+            "read": None,
+        },
+    )
     on_cloud_run: bool = field(default=False, metadata={"variable": Variable(ON_CLOUD_RUN, "", ""), "read": bool})
 
     @classmethod
@@ -197,6 +229,8 @@ class Settings:
                 values[name] = read(text)
             except ValueError as error:
                 problems.append(f"{variable.name}: {error}")
+        secrets = {name: text.strip() for name, text in environ.items() if name.startswith(_SECRETS)}
+        values["secrets"] = tuple(Secret(name.removeprefix(_SECRETS), text) for name, text in sorted(secrets.items()))
         if values.get("on_cloud_run"):
             problems += _unfit_for_cloud_run(environ, values)
         if problems:
@@ -205,12 +239,21 @@ class Settings:
             values["project"] = values["store"].project
         return cls(**values)
 
+    def secret(self, name: str) -> str:
+        """The value of a secret. Raises ConfigError where the environment holds none."""
+        found = next((secret.value for secret in self.secrets if secret.name == name), "")
+        if not found:
+            raise ConfigError([f"{_SECRETS}{name}: not set; the settings file names this secret"])
+        return found
+
 
 _OUTSIDE_THE_INSTANCE: Final = ("store", "alerts", "dead_letters")
 
 
 def _table() -> Iterator[tuple[str, Variable, Callable[[str], Any]]]:
     for item in fields(Settings):
+        if item.metadata["read"] is None:
+            continue
         yield item.name, item.metadata["variable"], item.metadata["read"]
 
 
@@ -223,7 +266,7 @@ def _unfit_for_cloud_run(environ: Mapping[str, str], values: Mapping[str, Any]) 
         elif isinstance(values.get(name), File):
             yield f"{names[name]}: a file ends with the instance; on Cloud Run name a BigQuery dataset or a topic"
     for unknown in sorted(set(environ) - set(names.values())):
-        if unknown.startswith("BINDWATCH_"):
+        if unknown.startswith("BINDWATCH_") and not unknown.startswith(_SECRETS):
             yield f"{unknown}: no such setting; the README lists them"
 
 
@@ -234,7 +277,7 @@ def is_scope(text: str) -> bool:
 
 def variables() -> tuple[Variable, ...]:
     """Every variable a deployment may set, in the order of the README's table."""
-    return tuple(variable for _, variable, _ in _table() if variable.meaning)
+    return tuple(variable for item in fields(Settings) if (variable := item.metadata["variable"]).meaning)
 
 
 def table() -> str:

@@ -180,6 +180,50 @@ run "customer_key" {
   }
 }
 
+run "people_are_told" {
+  variables {
+    settings_file = "bindwatch.toml"
+    notify = {
+      secrets = { SLACK_SECURITY = "slack-security", JIRA = "projects/example-secrets/secrets/jira/versions/3" }
+    }
+  }
+  assert {
+    condition     = google_pubsub_subscription.notify["notify"].filter == "attributes.project != \"bindwatch-canary\"" && google_pubsub_subscription.notify["notify"].enable_message_ordering && google_pubsub_subscription.notify["notify"].push_config[0].oidc_token[0].service_account_email == google_service_account.push.email
+    error_message = "Alerts are pushed in the order of their findings, with an identity, and canaries stay out."
+  }
+  assert {
+    condition     = google_pubsub_subscription.notify["notify"].dead_letter_policy[0].max_delivery_attempts == 100 && google_pubsub_subscription.alert_dead_letters["notify"].message_retention_duration == "2678400s"
+    error_message = "What is not told is kept."
+  }
+  assert {
+    condition     = length(google_cloudfunctions2_function.this["notify"].service_config[0].secret_environment_variables) == 2 && length(google_cloudfunctions2_function.this["sweep"].service_config[0].secret_environment_variables) == 0
+    error_message = "Secrets are mounted where they are used, and nowhere else."
+  }
+  assert {
+    condition     = google_secret_manager_secret_iam_member.notify["JIRA"].project == "example-secrets" && google_secret_manager_secret_iam_member.notify["JIRA"].secret_id == "jira" && length(google_secret_manager_secret_iam_member.notify) == 2
+    error_message = "Each secret is opened by itself, where it is kept."
+  }
+  assert {
+    condition     = contains(keys(google_monitoring_alert_policy.above), "alert-dead-letters") && contains(keys(google_monitoring_alert_policy.above), "alert-lag")
+    error_message = "Somebody hears of alerts that do not arrive."
+  }
+}
+
+run "nobody_is_told_unasked" {
+  assert {
+    condition     = !contains(keys(google_cloudfunctions2_function.this), "notify") && length(google_pubsub_subscription.notify) == 0 && length(google_pubsub_topic.alert_dead_letters) == 0 && length(google_secret_manager_secret_iam_member.notify) == 0 && !contains(keys(google_monitoring_alert_policy.above), "alert-lag")
+    error_message = "Without notify nothing of it is made."
+  }
+}
+
+run "people_are_told_without_saying_where" {
+  command = plan
+  variables {
+    notify = { secrets = {} }
+  }
+  expect_failures = [google_cloudfunctions2_function.this]
+}
+
 run "audit_is_given_less_time_than_it_takes" {
   command = plan
   variables {
@@ -210,11 +254,12 @@ run "wrong_inputs" {
     archive             = "functions"
     existing_topics     = { alerts = "findings" }
     alert_subscriptions = { long = { keep_days = 99 } }
+    notify              = { secrets = { SLACK = "https://hooks.slack.com/services/T0/B0/x" } }
   }
   expect_failures = [
     var.project_id, var.region, var.scope, var.name, var.runtime, var.log_severity, var.silence_minutes,
     var.trusted_domains, var.finding_readers, var.existing_dataset, var.kms_key, var.retention_days, var.functions,
     var.data_access_logs, var.disabled_rules, var.role_organization, var.archive, var.existing_topics,
-    var.alert_subscriptions,
+    var.alert_subscriptions, var.notify,
   ]
 }

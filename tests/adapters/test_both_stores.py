@@ -48,6 +48,21 @@ def a_mute(number: int) -> Row:
     }
 
 
+def a_delivery(number: int) -> Row:
+    """What one of three places was told, or refused, of one of seven findings."""
+    return {
+        "alert_id": f"a{number % 11}",
+        "destination": ("chat", "pager", "tickets")[number % 3],
+        "outcome": "REFUSED" if number % 5 == 0 else "TOLD",
+        "recorded_at": timestamp(at(-number)),
+        "finding_id": f"f{number % 7}",
+        "state": "OPEN",
+        "severity_level": number % 5,
+        "reference": f"SEC-{number}" if number % 3 == 2 else "",
+        "reason": "answered 404" if number % 5 == 0 else "",
+    }
+
+
 def a_snapshot(number: int, version: int) -> Row:
     """The policy of an account, or of something else; the second version has one grant more."""
     email = ACCOUNTS[number]
@@ -167,7 +182,13 @@ class Company:
                 events.append(self.ending(ended, moment, run.run_id))
         mutes = [a_mute(number) for number in range(8)]
         snapshots = [a_snapshot(number, version) for number in range(12) for version in range(2)]
-        return {Table.RUNS: runs, Table.FINDING_EVENTS: events, Table.MUTES: mutes, Table.SNAPSHOTS: snapshots}
+        return {
+            Table.RUNS: runs,
+            Table.FINDING_EVENTS: events,
+            Table.MUTES: mutes,
+            Table.SNAPSHOTS: snapshots,
+            Table.DELIVERIES: [a_delivery(number) for number in range(40)],
+        }
 
     def ending(self, finding: Finding, moment: datetime, run_id: str) -> Row:
         standing = StandingFinding(
@@ -265,7 +286,7 @@ def compare(one: SqlStore, other: SqlStore) -> dict[str, int]:
     given |= {"finding_id": max(open_now, key=lambda finding_id: told(one, finding_id))}
     for folder in ("queries", "windows", "store"):
         for name, question in questions(folder).items():
-            if name in ("standing", "known_policies"):
+            if name in ("standing", "known_policies", "deliveries"):
                 continue
             known = {
                 item.name: given[item.name]
@@ -292,6 +313,9 @@ def compare(one: SqlStore, other: SqlStore) -> dict[str, int]:
     ids = [row["finding_id"] for row in one.ask("views/findings", {})][:9]
     for projects in (None, ["shop", ""]):
         asked = {"rule_ids": ["rule-1", "rule-2"], "projects": projects, "finding_ids": ids}
+        of_some: dict[str, Value] = {"finding_ids": tuple(f"f{number}" for number in range(5))}
+        assert rows(one, "store/deliveries", of_some) == rows(other, "store/deliveries", of_some)
+        counts["store/deliveries"] = len(rows(one, "store/deliveries", of_some))
         assert one.known_policies(projects) == other.known_policies(projects)
         assert sorted(map(str, one.standing(**asked))) == sorted(map(str, other.standing(**asked)))  # type: ignore[arg-type]
     return counts

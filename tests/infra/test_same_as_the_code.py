@@ -12,7 +12,15 @@ import pytest
 
 from bindwatch import settings
 from bindwatch.adapters import asset_inventory, iam_api, resource_manager
-from bindwatch.adapters.deployment import APPEND_ROWS, CALLS, PUBLISH, READ_ROWS, START_QUERY
+from bindwatch.adapters.deployment import (
+    APPEND_ROWS,
+    BURY,
+    CALLS,
+    OPEN_SECRET,
+    PUBLISH,
+    READ_ROWS,
+    START_QUERY,
+)
 from bindwatch.adapters.google_apis import Call
 from bindwatch.adapters.questions import sql_text
 from bindwatch.pipeline.ports import Table
@@ -56,9 +64,19 @@ def made(tmp_path_factory: pytest.TempPathFactory, terraform_tools: Path) -> dic
             "on_project": "keys(google_project_iam_member.jobs)",
             "on_alerts": "keys(google_pubsub_topic_iam_member.alerts)",
             "on_dead_letters": "keys(google_pubsub_topic_iam_member.dead_letters)",
+            "on_alert_dead_letters": "keys(google_pubsub_topic_iam_member.alert_dead_letters)",
+            "dead_letters_of": "{ for name, function in google_cloudfunctions2_function.this : name => "
+            "function.service_config[0].environment_variables.BINDWATCH_DEAD_LETTERS }",
+            "secrets": '[for item in google_cloudfunctions2_function.this["notify"].service_config[0]'
+            ".secret_environment_variables : [item.key, item.project_id, item.secret, item.version]]",
+            "other_secrets": "sum([for name, item in google_cloudfunctions2_function.this : "
+            'name == "notify" ? 0 : length(item.service_config[0].secret_environment_variables)])',
+            "secret_readers": "[for item in google_secret_manager_secret_iam_member.notify : "
+            "[item.project, item.secret_id, item.role]]",
         },
         f"  variables {{\n    data_access_logs = {json.dumps(sorted(_audit_log_types()))}\n"
-        '    trusted_domains = ["example.com"]\n  }',
+        '    trusted_domains = ["example.com"]\n    settings_file = "bindwatch.toml"\n'
+        '    notify = { secrets = { SLACK = "slack", JIRA = "projects/p-1/secrets/jira/versions/3" } }\n  }',
     )
 
 
@@ -112,7 +130,9 @@ def test_views_are_those_of_the_sql_files(made: dict[str, Any]) -> None:
 
 
 def test_every_setting_can_be_given(made: dict[str, Any]) -> None:
-    assert set(made["environment"]) == {variable.name for variable in settings.variables()}
+    assert set(made["environment"]) == {
+        variable.name for variable in settings.variables() if not variable.name.endswith("*")
+    }
 
 
 def test_an_instance_has_a_thread_for_each_call_it_takes(made: dict[str, Any]) -> None:
@@ -145,7 +165,27 @@ def test_grants_are_for_those_that_call(made: dict[str, Any]) -> None:
     assert sorted(made["on_dataset"]) == calling(READ_ROWS, APPEND_ROWS)
     assert sorted(made["on_project"]) == calling(START_QUERY)
     assert sorted(made["on_alerts"]) == calling(PUBLISH)
-    assert set(made["on_dead_letters"]) <= set(calling(PUBLISH))
+    assert sorted([*made["on_dead_letters"], "notify"]) == calling(BURY)
+    assert sorted(made["on_alert_dead_letters"]) == ["notify", "pubsub"]
+    assert calling(OPEN_SECRET) == ["notify"]
+
+
+def test_only_what_tells_people_has_secrets_and_each_by_name(made: dict[str, Any]) -> None:
+    given = [
+        ["BINDWATCH_SECRET_JIRA", "p-1", "jira", "3"],
+        ["BINDWATCH_SECRET_SLACK", "example-security", "slack", "latest"],
+    ]
+    assert sorted(made["secrets"]) == given
+    assert made["other_secrets"] == 0
+    assert sorted(made["secret_readers"]) == sorted([project, name, OPEN_SECRET.role] for _, project, name, _ in given)
+    read = settings.Settings.from_env({name: "value" for name, *_ in given})
+    assert (read.secret("SLACK"), read.secret("JIRA")) == ("value", "value")
+
+
+def test_alerts_that_are_refused_are_not_put_with_log_entries(made: dict[str, Any]) -> None:
+    letters = made["dead_letters_of"]
+    assert letters.pop("notify") == "projects/example-security/topics/bindwatch-alert-dead-letters"
+    assert set(letters.values()) == {"projects/example-security/topics/bindwatch-dead-letters"}
 
 
 def test_an_audit_may_read_what_its_sources_ask(made: dict[str, Any]) -> None:

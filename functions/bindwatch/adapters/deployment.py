@@ -24,6 +24,19 @@ APPEND_ROWS: Final = Call(
 )
 PUBLISH: Final = Call(*_PUBSUB, "publish", ("pubsub.topics.publish",), "roles/pubsub.publisher", "topic", 60_000)
 
+BURY: Final = Call(
+    *_PUBSUB, "publish", ("pubsub.topics.publish",), "roles/pubsub.publisher", "dead-letter topic", 60_000
+)
+OPEN_SECRET: Final = Call(
+    "secretmanager.googleapis.com",
+    "",  # Cloud Run reads it, as the function, before it starts
+    "access_secret_version",
+    ("secretmanager.versions.access",),
+    "roles/secretmanager.secretAccessor",
+    "secret",
+    90_000,
+)
+
 _STORE: Final = (START_QUERY, READ_ROWS, APPEND_ROWS)
 _LIVE: Final = (
     *asset_inventory.CALLS,
@@ -36,9 +49,10 @@ _LIVE: Final = (
 )
 
 CALLS: Final[dict[str, tuple[Call, ...]]] = {
-    "on_log_entry": (*_STORE, PUBLISH),
+    "on_log_entry": (*_STORE, PUBLISH, BURY),
     "audit": (*_STORE, PUBLISH, *_LIVE),
     "sweep": (*_STORE, PUBLISH),
     "hunt": (),
+    "notify": (*_STORE, BURY, OPEN_SECRET),
 }
 """By entry point, every call its identity needs to be allowed; `hunt` judges what it is sent and calls nothing."""

@@ -4,9 +4,9 @@ import os
 import shutil
 import sys
 import textwrap
-import unicodedata
 
 from bindwatch.model.finding import Severity
+from bindwatch.model.hostile_text import printable as printable
 
 _COLORS = {
     Severity.CRITICAL: "1;37;41",
@@ -15,15 +15,6 @@ _COLORS = {
     Severity.LOW: "36",
     Severity.INFO: "2",
 }
-# Format characters reorder or hide what a person reads (bidi controls, zero-width): shown as their code points.
-_HIDDEN = frozenset({"Cc", "Cf", "Cs", "Co", "Zl", "Zp"})
-
-
-def printable(text: str) -> str:
-    """The text with every control, bidi and invisible character spelled out: text from logs is hostile."""
-    if text.isascii() and text.isprintable():
-        return text
-    return "".join(char if unicodedata.category(char) not in _HIDDEN else f"\\u{ord(char):04x}" for char in text)
 
 
 class Paint:

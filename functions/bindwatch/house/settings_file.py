@@ -5,6 +5,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, time, tzinfo
 from typing import Final
 
+from bindwatch.house.destinations import FIELDS as DIRECTORY_FIELDS
+from bindwatch.house.destinations import Directory, read_directory
 from bindwatch.house.exemptions import SELECTORS, Exemption
 from bindwatch.house.fields import Fields, Source, near
 from bindwatch.model.change_window import DAYS, ChangeWindow
@@ -41,6 +43,7 @@ class SettingsFile:
     change_windows: tuple[ChangeWindow, ...] = ()
     exemptions: tuple[Exemption, ...] = ()
     outside: Outside = Outside()
+    directory: Directory = field(default_factory=Directory)
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +81,7 @@ FIELDS: Final[dict[str, str]] = {
     "[outside].leaked_keys": "A file of leaked service-account keys: a key id or name a line, or a CSV.",
     "[outside].geoip": "A GeoIP database (MMDB).",
     "[outside].countries": "The countries that calls may come from: ISO codes.",
+    **DIRECTORY_FIELDS,
 }
 
 
@@ -103,6 +107,7 @@ def read_settings(text: str, file: str) -> tuple[SettingsFile, Source, Fields]:
         change_windows=tuple(_change_windows(root.tables("change_window"))),
         exemptions=tuple(_exemptions(root.tables("exception"), file)),
         outside=_outside(root.table("outside")),
+        directory=read_directory(root),
     )
     root.done()
     return settings, source, root
@@ -119,6 +124,10 @@ def check_rules(settings: SettingsFile, root: Fields, known: KnownRules) -> None
         if rule_id not in known.windows:
             what = "is no window rule" if rule_id in known.every else "no such rule"
             thresholds.problem(rule_id, f"{what}{near(rule_id, known.windows)}")
+    for fields, route in zip(root.tables("route"), settings.directory.routes, strict=False):
+        for rule_id in route.rules:
+            if not rule_id.endswith("*"):
+                _must_exist(fields, "rules", rule_id, known.every)
     for fields, exemption in zip(root.tables("exception"), settings.exemptions, strict=False):
         if exemption.rule and not exemption.rule.endswith("*"):
             _must_exist(fields, "rule", exemption.rule, known.every)

@@ -19,6 +19,7 @@ class Table(StrEnum):
     ACTIVITY = "activity"
     FINDING_EVENTS = "finding_events"
     ALERT_EVENTS = "alert_events"
+    DELIVERIES = "deliveries"
     RUNS = "runs"
     SNAPSHOTS = "snapshots"
     MUTES = "mutes"

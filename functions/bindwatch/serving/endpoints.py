@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from bindwatch.engine import Verdict
     from bindwatch.model.log_entry import LogEntry
     from bindwatch.serving.ingest import Ingest
+    from bindwatch.serving.notify import Notifier
     from bindwatch.serving.runs import Parts
 
 Answer: TypeAlias = tuple[str, int, dict[str, str]]
@@ -134,6 +135,39 @@ def _scope_of(request: Request, settings: Settings) -> str:
     if not isinstance(scope, str) or not is_scope(scope):
         raise ConfigError(["BINDWATCH_SCOPE: set it, or post a scope: organizations/1, folders/2 or projects/p"])
     return scope
+
+
+def notify(request: Request, settings: Settings) -> Answer:
+    """Tell people of the alerts in a request. A single one is answered with 204, a batch with what became of it.
+
+    503: a destination is to be tried again; what the others were told is remembered.
+    """
+    log = Log(settings.project, settings.log_severity).of_request(request.headers)
+
+    def answer() -> Answer:
+        from bindwatch.adapters.push import read_messages
+
+        messages = read_messages(request.get_data())
+        told = _ONCE.get(_make_notifier, settings).take(messages, log)
+        log.info("notified", told=told.told, refused=told.refused, unrouted=told.unrouted)
+        if len(messages) == 1:
+            return "", 204, {}
+        return _json(
+            {
+                "told": told.told,
+                "refused": told.refused,
+                "unrouted": told.unrouted,
+                "dead_letters": told.dead_letters,
+            }
+        )
+
+    return _guarded(answer, log)
+
+
+def _make_notifier(settings: Settings) -> "Notifier":
+    from bindwatch.serving.wiring import make_notifier
+
+    return make_notifier(settings)
 
 
 def hunt(request: Request, settings: Settings) -> Answer:

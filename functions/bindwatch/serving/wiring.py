@@ -3,7 +3,7 @@
 from dataclasses import replace
 from datetime import UTC, datetime
 from functools import lru_cache
-from typing import assert_never
+from typing import TYPE_CHECKING, assert_never
 
 from bindwatch.adapters.sql_store import SqlStore
 from bindwatch.engine import Engine
@@ -17,6 +17,9 @@ from bindwatch.rule import Context
 from bindwatch.rules import INVENTORY_RULES, LOG_RULES, WINDOW_RULES
 from bindwatch.rules.sink_filter import sink_filter
 from bindwatch.settings import Dataset, File, Settings, Topic
+
+if TYPE_CHECKING:
+    from bindwatch.serving.notify import Notifier
 
 
 def open_store(settings: Settings) -> SqlStore:
@@ -62,6 +65,34 @@ def open_dead_letters(settings: Settings) -> DeadLetters:
             return FileDeadLetters(path)
         case other:
             assert_never(other)
+
+
+def make_notifier(settings: Settings) -> "Notifier":
+    """What tells people of alerts. Raises ConfigError where the settings file names no destination, or a secret is
+    missing, with every problem in one message.
+    """
+    from bindwatch.adapters.bridges.bridge import open_bridge
+    from bindwatch.serving.notify import Notifier
+
+    directory = house_of(settings).settings.directory
+    if not directory.destinations:
+        raise ConfigError(["BINDWATCH_SETTINGS_FILE: names no file with a [[destination]]: nobody is told of alerts"])
+    bridges = {}
+    problems: list[str] = []
+    for name, destination in directory.destinations.items():
+        try:
+            bridges[name] = open_bridge(destination, settings.secret(destination.secret))
+        except ConfigError as error:
+            problems += error.problems
+    if problems:
+        raise ConfigError(problems)
+    return Notifier(
+        directory,
+        bridges,
+        open_store(settings),
+        open_dead_letters(settings),
+        group_seconds=settings.group_seconds,
+    )
 
 
 def make_context(settings: Settings) -> Context:
