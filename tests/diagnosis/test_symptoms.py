@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from bindwatch.diagnosis.causes import CAUSE_BY_ID
 from bindwatch.diagnosis.chain import diagnose, ranked
 from bindwatch.diagnosis.symptoms import SYMPTOMS, named_permission, ranked_causes, recognise
+from diagnosis.texts import HELD_OUT, TUNED_ON
 from diagnosis.twins import TWINS
 from diagnosis.world import healthy
 
@@ -110,6 +111,12 @@ TEXTS: tuple[tuple[str, str], ...] = (
 def test_the_true_cause_is_among_the_first_three() -> None:
     missed = [(cause, text) for cause, text in TEXTS if cause not in ranked_causes(text)[:3]]
     assert len(missed) <= len(TEXTS) // 10, missed
+
+
+@pytest.mark.parametrize(("texts", "least"), [(TUNED_ON, 0.95), (HELD_OUT, 0.9)], ids=["tuned on", "held out"])
+def test_the_cause_a_thread_found_is_among_the_first_three(texts: tuple[tuple[str, str], ...], least: float) -> None:
+    missed = [(cause, text) for cause, text in texts if cause not in ranked_causes(text)[:3]]
+    assert len(missed) <= len(texts) * (1 - least), missed
 
 
 def test_every_listed_cause_exists() -> None:

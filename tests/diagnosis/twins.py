@@ -424,6 +424,14 @@ def _public_api(world: World) -> None:
     )
 
 
+def _uniform(*, enabled: bool) -> Change:
+    def change(world: World) -> None:
+        bucket = world[f"projects/{PROJECT}/buckets.json"][0]
+        bucket["iamConfiguration"] = {"uniformBucketLevelAccess": {"enabled": enabled}}
+
+    return change
+
+
 def _unauthenticated(world: World) -> None:
     entry = refused_read(world)
     entry["protoPayload"]["status"] = {"code": 16, "message": "Request had invalid authentication credentials."}
@@ -627,6 +635,7 @@ TWINS: tuple[Twin, ...] = (
         name="refused",
     ),
     Twin("service-rejects-federated-token", ("direct",), _public_api),
+    Twin("service-rejects-federated-token", ("direct",), _uniform(enabled=False), _uniform(enabled=True), name="lists"),
     Twin("target-role-missing", LEGACY_STYLES, _ungrant, asks()),
     Twin("target-role-missing", LEGACY_STYLES, _ungrant, logs(lambda world: refused_read(world)), name="refused"),
     Twin("vpc-sc-blocked", ALL, _perimeter, outside=True),

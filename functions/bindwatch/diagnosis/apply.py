@@ -19,7 +19,7 @@ from bindwatch.inventory.hierarchy import (
     PrincipalAccessBoundaryPolicy,
 )
 from bindwatch.inventory.identities import ServiceAccount, ServiceAccountKey
-from bindwatch.inventory.resources import Firewall, Route, Subnetwork
+from bindwatch.inventory.resources import Bucket, Firewall, Route, Subnetwork
 from bindwatch.inventory.workloads import (
     EgressRule,
     KubernetesServiceAccount,
@@ -335,6 +335,14 @@ def _private_access(draft: _Draft, change: cloud_change.SetPrivateGoogleAccess) 
     )
 
 
+def _uniform_access(draft: _Draft, change: cloud_change.SetUniformAccess) -> None:
+    draft.update(
+        Bucket,
+        lambda item: item.name == f"//storage.googleapis.com/{change.bucket}",
+        lambda item: replace(item, uniform_access=change.enabled),
+    )
+
+
 def _network(draft: _Draft, project: str, name: str) -> str:
     return f"//compute.googleapis.com/projects/{project}/global/networks/{name}"
 
@@ -445,6 +453,7 @@ _MAKERS: Final[Mapping[type, Callable[[_Draft, Any], None]]] = {
     changes.SetNodePoolMetadata: _set_metadata,
     cloud_change.RegisterInFleet: _register,
     cloud_change.SetPrivateGoogleAccess: _private_access,
+    cloud_change.SetUniformAccess: _uniform_access,
     cloud_change.AllowFirewallEgress: _allow_firewall,
     cloud_change.DeleteFirewallRule: _delete_firewall,
     cloud_change.AddInternetRoute: _add_route,

@@ -30,6 +30,16 @@ def _symptom(name: str, title: str, pattern: str, causes: str, decides: str = ""
     )
 
 
+_FILE_OF_FLEET: Final = (
+    r"(?:/var/run/secrets/(?!kubernetes\.io)[^\s\"']{0,80}|/var/run/service-account/\S{0,40}"
+    r"|google-application-credentials\.json)"
+)
+_NO_FILE: Final = (
+    r"(?:no such file|not found|cannot find|ENOENT|does not exist|(?:failed|unable) to open|could not open)"
+)
+_MDS: Final = r"(?:169\.254\.169\.25[24]|metadata\.google\.internal|computeMetadata|Compute Engine metadata)"
+_LATE: Final = r"(?:i/o timeout|timed? ?out|timeout|deadline exceeded|ETIMEDOUT)"
+
 # The more telling a text, the earlier it stands: of several symptoms in one text, the first leads.
 SYMPTOMS: Final[tuple[Symptom, ...]] = (
     _symptom(
@@ -53,7 +63,9 @@ SYMPTOMS: Final[tuple[Symptom, ...]] = (
         "constraint",
         "an organization policy refused a change",
         r"constraints/[a-z]+\.[a-zA-Z.]+|do(?:es)? not belong to a permitted customer"
-        r"|(?:key|service account) creation is not allowed|violates? (?:an? )?org(?:anization)? policy",
+        r"|not in (?:a )?permitted organization"
+        r"|(?:key|service account) creation is not allowed|violates? (?:an? )?org(?:anization)? policy"
+        r"|org policy violated|violates constraint|iam\.allowedPolicyMemberDomains|iam\.disableServiceAccount",
         "org-policy-blocked",
         "org-policy-blocked",
     ),
@@ -61,7 +73,7 @@ SYMPTOMS: Final[tuple[Symptom, ...]] = (
         "deny-policy",
         "a deny policy refused the call",
         r"den(?:y|ied by) (?:an? )?(?:IAM )?(?:deny )?polic(?:y|ies)(?! binding)|explicit(?:ly)? den(?:y|ied)"
-        r"|denied by the deny policy",
+        r"|denied by the deny policy|(?:by|due to|because of) (?:an? |the )?(?:IAM )?deny (?:policy|rule)",
         "deny-policy",
         "deny-policy",
     ),
@@ -76,17 +88,18 @@ SYMPTOMS: Final[tuple[Symptom, ...]] = (
         "scopes",
         "the token has too narrow scopes",
         r"insufficient authentication scopes|ACCESS_TOKEN_SCOPE_INSUFFICIENT|insufficient_scope"
-        r"|Insufficient Permission: Request had insufficient",
+        r"|Insufficient Permission\b(?!s)",
         "workload-identity-disabled node-pool-not-gke-metadata node-scopes-too-narrow host-network mixed-node-pools",
     ),
     _symptom(
         "quota",
         "the quota of token exchanges is used up",
-        r"(?:sts\.googleapis\.com|token exchange|ExchangeToken|SecurityTokenService|oauth2|access token"
-        r"|computeMetadata)"
-        r"[^\n]{0,300}(?:QUOTA_EXCEEDED|RESOURCE_EXHAUSTED|\b429\b|rate.?limit|quota exceeded)"
-        r"|(?:QUOTA_EXCEEDED|RESOURCE_EXHAUSTED|\b429\b|quota exceeded)[^\n]{0,300}"
-        r"(?:sts\.googleapis\.com|token exchange|ExchangeToken|SecurityTokenService|token_exchange)",
+        r"(?:sts\.googleapis\.com|iamcredentials|token exchange|ExchangeToken|SecurityTokenService|oauth2|access token"
+        r"|computeMetadata|Generate credentials)"
+        r"[^\n]{0,300}(?:QUOTA_EXCEEDED|RESOURCE_EXHAUSTED|\b429\b|rate.?limit|quota exceeded|too many requests)"
+        r"|(?:QUOTA_EXCEEDED|RESOURCE_EXHAUSTED|\b429\b|quota exceeded|too many requests)[^\n]{0,300}"
+        r"(?:sts\.googleapis\.com|iamcredentials|token exchange|ExchangeToken|SecurityTokenService|token_exchange"
+        r"|computeMetadata|metadata server|Generate credentials)",
         "token-quota-exceeded too-many-metadata-connections",
         "token-quota-exceeded",
     ),
@@ -109,24 +122,31 @@ SYMPTOMS: Final[tuple[Symptom, ...]] = (
         "fleet-audience",
         "the token service does not know the audience",
         r"invalid_target|service indicated by the \\?\"?audience|audience\\?\"? parameters? (?:is|are) invalid"
-        r"|identity pool[^\n]{0,80}(?:does not exist|not found|disabled|deleted)"
-        r"|(?:Identity Pool|identity namespace) does not exist",
-        "fleet-pool-mismatch workload-identity-disabled",
+        r"|Invalid value for \\?\"?audience|audience in (?:the )?(?:ID )?token|issuer in (?:the )?(?:ID )?token"
+        r"|credential'?s issuer|(?:identity provider|provider)[^\n]{0,80}(?:does not exist|not found|disabled|deleted)",
+        "fleet-pool-mismatch pool-of-another-project workload-identity-disabled",
         "fleet-pool-mismatch",
+    ),
+    _symptom(
+        "no-pool",
+        "the pool does not exist",
+        r"identity (?:pool|namespace)[^\n]{0,80}(?:does not exist|not found|disabled|deleted|unknown)",
+        "workload-identity-disabled fleet-pool-mismatch pool-of-another-project",
     ),
     _symptom(
         "token-file",
         "the projected token or its credential file is not there",
-        r"/var/run/secrets/tokens/[^\n]{0,120}(?:no such file|not found|cannot find|ENOENT|does not exist)"
-        r"|(?:no such file|not found|ENOENT)[^\n]{0,120}/var/run/secrets/tokens/"
-        r"|google-application-credentials\.json[^\n]{0,120}(?:no such file|not found|does not exist|ENOENT)",
+        rf"{_FILE_OF_FLEET}[^\n]{{0,120}}{_NO_FILE}|{_NO_FILE}[^\n]{{0,120}}{_FILE_OF_FLEET}"
+        r"|externalaccount: failed to open credential file|failed to open subject token file",
         "projected-token-volume-missing fleet-pool-mismatch key-file-shadows-workload-identity",
         "projected-token-volume-missing",
     ),
     _symptom(
         "key-file",
         "a key file is used",
-        r"GOOGLE_APPLICATION_CREDENTIALS|invalid_grant[^\n]{0,80}(?:JWT|signature|account not found)"
+        r"(?:using|from|by|in|env(?:ironment)? var(?:iable)?:?) (?:the )?\$?GOOGLE_APPLICATION_CREDENTIALS"
+        r"|GOOGLE_APPLICATION_CREDENTIALS[^\n]{0,40}(?: is set| points? to|=|[^\n]{0,80}no such file)"
+        r"|invalid_grant[^\n]{0,80}(?:JWT|signature|account not found|account deleted)"
         r"|Invalid JWT Signature|could not (?:read|load|parse)[^\n]{0,80}(?:key|credentials?) (?:json )?file"
         r"|\.json was not found|private key",
         "key-file-shadows-workload-identity",
@@ -134,9 +154,23 @@ SYMPTOMS: Final[tuple[Symptom, ...]] = (
     _symptom(
         "token-not-defined",
         "the metadata server has no token for the workload",
-        r"GCE metadata \\?[\"'][^\n]{0,200}\\?[\"'] not defined"
-        r"|(?:token|service-accounts/default)[^\n]{0,120}\bnot defined\b",
+        r"GCE metadata \\*[\"'](?!instance/attributes|project/attributes)[^\n]{0,400}?\\*[\"'] not defined"
+        r"|(?:token|service-accounts/default)[^\n]{0,300}\bnot defined\b"
+        r"|(?:status|error) code:? (?:404|NotFound) trying to (?:fetch|get)[^\n]{0,160}(?:token|service-accounts)"
+        r"|Status code is: NotFound|(?:Could not (?:refresh|fetch) (?:the )?access token|refresh access token)"
+        r"[^\n]{0,200}\b404\b"
+        r"|service-accounts/[^\s/]+/token[^\n]{0,120}\b404\b",
         "gsa-not-found gsa-deleted annotation-missing",
+    ),
+    _symptom(
+        "token-service-timeout",
+        "the token services cannot be reached",
+        r"504 Gateway Time-?out|(?:sts|iamcredentials|oauth2|securetoken)\.googleapis\.com[^\n]{0,200}"
+        r"(?:i/o timeout|timed? ?out|connection refused|unreachable|deadline exceeded|no such host|ENOTFOUND|EAI_AGAIN)"
+        r"|(?:lookup|resolve|getaddrinfo\S*) (?:host )?(?:sts|iamcredentials|oauth2|securetoken)\.googleapis\.com"
+        r"|metadata server[^\n]{0,160}(?:context deadline exceeded|\b504\b)|Gateway Time-?out"
+        r"|(?:failed to setup service|prepare storage service)[^\n]{0,120}deadline exceeded",
+        "node-cannot-reach-token-service control-plane-unreachable network-policy-blocks-metadata",
     ),
     _symptom(
         "identity-binding-token",
@@ -151,6 +185,12 @@ SYMPTOMS: Final[tuple[Symptom, ...]] = (
         "target-role-missing role-cannot-mint delegate-missing-token-creator email-endpoint-returns-pool",
     ),
     _symptom(
+        "id-token-denied",
+        "an identity token of the account is refused",
+        r"iam\.serviceAccounts\.getOpenIdToken",
+        "role-cannot-mint binding-missing delegate-missing-token-creator",
+    ),
+    _symptom(
         "metadata-flavor",
         "the client does not speak as the metadata server wants",
         r"Missing required header \\?[\"']?Metadata-Flavor|X-Forwarded-For[^\n]{0,60}metadata",
@@ -158,9 +198,18 @@ SYMPTOMS: Final[tuple[Symptom, ...]] = (
         "unsupported-metadata-path",
     ),
     _symptom(
+        "ksa-missing",
+        "the Kubernetes service account does not exist",
+        r"serviceaccounts? \\?[\"'][^\"']{1,253}\\?[\"'] not found"
+        r"|error looking up service account|service account [^\n]{0,120} was not found, retry after"
+        r"|pods? [^\n]{0,120} is forbidden: [^\n]{0,60}service ?account",
+        "ksa-not-found default-ksa-used",
+        "ksa-not-found",
+    ),
+    _symptom(
         "gsa-unknown",
         "Google knows no account of that e-mail",
-        r"Gaia id not found|Unknown service account|unknown user or service account"
+        r"IAM returned 400|Gaia id not found|Unknown service account|unknown user or service account"
         r"|service ?account[^\n]{0,120}(?:does not exist|not found)(?!\s*in namespace)(?<!serviceaccount)"
         r"|NOT_FOUND: Unknown service account|Account not found|Invalid account",
         "gsa-not-found gsa-deleted annotation-shadows-direct-grant",
@@ -174,19 +223,11 @@ SYMPTOMS: Final[tuple[Symptom, ...]] = (
     _symptom(
         "gsa-disabled",
         "the account is disabled",
-        r"service ?account[^\n]{0,120}is disabled|ACCOUNT_DISABLED|account (?:has been|is) disabled"
+        r"service ?account[^\n]{0,120}is disabled|ACCOUNT_DISABLED|ACCOUNT_STATE_INVALID"
+        r"|account (?:has been|is) disabled"
         r"|disabled service account",
         "gsa-disabled",
         "gsa-disabled",
-    ),
-    _symptom(
-        "ksa-missing",
-        "the Kubernetes service account does not exist",
-        r"serviceaccounts? \\?[\"'][^\"']{1,253}\\?[\"'] not found"
-        r"|error looking up service account|service account [^\n]{0,120} was not found, retry after"
-        r"|pods? [^\n]{0,120} is forbidden: [^\n]{0,60}service ?account",
-        "ksa-not-found default-ksa-used",
-        "ksa-not-found",
     ),
     _symptom(
         "not-a-pod",
@@ -207,16 +248,18 @@ SYMPTOMS: Final[tuple[Symptom, ...]] = (
     _symptom(
         "delegation",
         "an account may not mint tokens for the next one",
-        r"implicitDelegation|impersonat\w+[^\n]{0,200}getAccessToken|impersonated credentials?",
+        r"implicitDelegation|(?:failed|unable) to impersonate|impersonate: status code 403"
+        r"|impersonat\w+[^\n]{0,200}getAccessToken|impersonated credentials?",
         "delegate-missing-token-creator role-cannot-mint binding-missing",
     ),
     _symptom(
         "mint-denied",
         "the workload may not mint tokens as its account",
         r"getAccessToken|IAM returned 403|Unable to generate access token|generateAccessToken[^\n]{0,200}\b403\b"
-        r"|unable to impersonate|iam\.serviceAccounts\.getOpenIdToken"
         r"|roles/iam\.workloadIdentityUser|compute: Received 403"
-        r"|status code 403 trying to fetch[^\n]{0,120}service-accounts/default"
+        r"|(?:status|error) code:? (?:403|Forbidden) trying to (?:fetch|get)|Status code is: Forbidden"
+        r"|(?:refresh|fetch) (?:the )?(?:access )?token[^\n]{0,200}\b403\b|service-accounts/default[^\n]{0,160}\b403\b"
+        r"|\b403\b[^\n]{0,160}service-accounts/default"
         r"|failed to (?:get|generate)[^\n]{0,60}access token",
         "binding-missing member-malformed pool-of-another-project gsa-not-found role-cannot-mint"
         " annotation-shadows-direct-grant condition-not-met binding-removed propagation-delay",
@@ -231,7 +274,7 @@ SYMPTOMS: Final[tuple[Symptom, ...]] = (
     _symptom(
         "token-expired",
         "a token was used beyond its life",
-        r"(?:token|credentials?|assertion)[^\n]{0,60}(?:has |is |have )?expired|invalid_token"
+        r"ACCESS_TOKEN_EXPIRED|(?:token|credentials?|assertion)[^\n]{0,60}(?:has |is |have )?expired|invalid_token"
         r"|expired (?:id |access )?token"
         r"|ID Token issued at [^\n]{0,40} is stale to sign-in|reauth related error",
         "token-not-refreshed key-file-shadows-workload-identity fleet-pool-mismatch",
@@ -241,7 +284,7 @@ SYMPTOMS: Final[tuple[Symptom, ...]] = (
         "federated-rejected",
         "a service does not take the token",
         r"invalid authentication credentials|Expected OAuth 2 access token|ACCESS_TOKEN_TYPE_UNSUPPORTED"
-        r"|\b401\b[^\n]{0,40}Unauthorized|UNAUTHENTICATED",
+        r"|\b401\b[^\n]{0,40}(?:Unauthorized|Invalid Credentials)|authError|UNAUTHENTICATED|code = Unauthenticated",
         "service-rejects-federated-token default-ksa-used annotation-missing gsa-disabled",
     ),
     _symptom(
@@ -261,6 +304,12 @@ SYMPTOMS: Final[tuple[Symptom, ...]] = (
         "too-many-ksas",
     ),
     _symptom(
+        "metadata-slow",
+        "the metadata server is reached and does not answer in time",
+        r"(?:timeout|exceeded while) awaiting (?:response )?headers",
+        "too-many-metadata-connections network-policy-blocks-metadata metadata-startup-race",
+    ),
+    _symptom(
         "metadata-499",
         "the metadata server is slow to answer",
         r"HTTP/499|\b499\b[^\n]{0,80}(?:metadata|token)|context canceled[^\n]{0,120}metadata",
@@ -268,17 +317,10 @@ SYMPTOMS: Final[tuple[Symptom, ...]] = (
         "too-many-metadata-connections",
     ),
     _symptom(
-        "token-service-timeout",
-        "the metadata server cannot reach the token services",
-        r"504 Gateway Time-?out|(?:sts|iamcredentials|oauth2)\.googleapis\.com[^\n]{0,160}"
-        r"(?:i/o timeout|timed? ?out|connection refused|unreachable|deadline exceeded|no such host)"
-        r"|metadata[^\n]{0,160}(?:context deadline exceeded|\b504\b)|Gateway Time-?out",
-        "node-cannot-reach-token-service control-plane-unreachable dns-cannot-resolve-metadata",
-    ),
-    _symptom(
         "name-resolution",
         "the name of the metadata server does not resolve",
-        r"metadata(?:\.google\.internal)?[^\n]{0,160}(?:no such host|Name or service not known|name resolution"
+        r"lookup metadata|metadata(?:\.google\.internal)?[^\n]{0,160}(?:no such host"
+        r"|Name or service not known|name resolution"
         r"|getaddrinfo|ENOTFOUND|EAI_AGAIN|UnknownHost|server misbehaving|nodename nor servname)"
         r"|(?:no such host|UnknownHostException|ENOTFOUND|EAI_AGAIN|resolve)[^\n]{0,80}metadata",
         "dns-cannot-resolve-metadata network-policy-blocks-metadata",
@@ -286,7 +328,11 @@ SYMPTOMS: Final[tuple[Symptom, ...]] = (
     _symptom(
         "metadata-unreachable",
         "the metadata server was not reached",
-        r"cannot find the metadata server|could not find (?:the )?default credentials"
+        rf"{_MDS}[^\n]{{0,200}}{_LATE}|{_LATE}[^\n]{{0,200}}{_MDS}"
+        r"|Application Default Credentials are not available|can'?t find default credentials"
+        r"|(?:your )?credentials were not found|outside a GCE instance|No credentials loaded"
+        r"|do not currently have an active account|\((?:gsutil|gcloud[^)]*)\) timed out"
+        r"|cannot find the metadata server|could not find (?:the )?default credentials"
         r"|default credentials were not found|could not load the default credentials|Could not automatically determine"
         r"|Unable to detect a Project Id|no (?:valid )?(?:default )?credentials"
         r"|169\.254\.169\.25[24][^\n]{0,160}"
@@ -309,8 +355,22 @@ SYMPTOMS: Final[tuple[Symptom, ...]] = (
     _symptom(
         "node-identity-denied",
         "the node's own identity is used",
-        r"\d{6,}-compute@developer\.gserviceaccount\.com",
+        r"\d{6,}-compute@developer\.gserviceaccount\.com|default Compute Engine service account is not configured"
+        r"|(?:create a new VM|from this VM)[^\n]{0,80}(?:scope|access)",
         "node-pool-not-gke-metadata workload-identity-disabled host-network mixed-node-pools",
+    ),
+    _symptom(
+        "account-denied",
+        "the account lacks a permission on the target",
+        r"[a-z0-9-]+@[a-z0-9.-]+\.iam\.gserviceaccount\.com[\"'\]]? (?:does not have|lacks|is not authorized)"
+        r"|(?:permission|access)[^\n]{0,80} denied (?:to|for) [^\n]{0,40}\.iam\.gserviceaccount\.com",
+        "target-role-missing gsa-recreated condition-not-met deny-policy",
+    ),
+    _symptom(
+        "caller-denied",
+        "a caller without an e-mail lacks a permission",
+        r"\bCaller does not have [a-z]+\.",
+        "annotation-missing direct-grant-missing default-ksa-used target-role-missing",
     ),
     _symptom(
         "target-denied",
@@ -318,9 +378,10 @@ SYMPTOMS: Final[tuple[Symptom, ...]] = (
         r"does not have [a-zA-Z0-9.]+ access|(?:Permission|permission) '?[a-z]+\.[a-zA-Z]+\.[a-zA-Z]+'? (?:is )?denied"
         r"|PERMISSION_DENIED|lacks? permission|permission[_ ]denied|\b403\b|Access Denied|access denied|Forbidden"
         r"|(?:does not|doesn't) have (?:the )?(?:required )?permission|NOT_AUTHORIZED|notAuthorized"
-        r"|insufficientPermissions"
+        r"|insufficientPermissions|(?:not|isn'?t) authorized|IAM (?:service account|user) authentication failed"
+        r"|missing (?:IAM |or insufficient )?permissions?"
         r"|Required \"?'?[a-z.A-Z]+'?\"? permission",
-        "target-role-missing annotation-missing gsa-recreated direct-grant-missing binding-missing",
+        "target-role-missing annotation-missing default-ksa-used gsa-recreated direct-grant-missing binding-missing",
     ),
 )
 
@@ -342,7 +403,7 @@ def ranked_causes(text: str) -> tuple[str, ...]:
     """
     symptoms = recognise(text)
     order: dict[str, None] = {}
-    for item in symptoms:
+    for item in symptoms[:1]:
         order.update(dict.fromkeys(item.decides))
     for item in symptoms[:2]:
         order.update(dict.fromkeys(item.causes[:3]))

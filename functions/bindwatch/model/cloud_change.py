@@ -28,6 +28,23 @@ class SetPrivateGoogleAccess:
 
 
 @dataclass(frozen=True, slots=True)
+class SetUniformAccess:
+    """Let IAM alone decide on a bucket, without access control lists of its objects; or let those count again."""
+
+    bucket: str
+    enabled: bool = True
+
+    def command(self) -> str:
+        """The gcloud command."""
+        flag = "--uniform-bucket-level-access" if self.enabled else "--no-uniform-bucket-level-access"
+        return _gcloud("storage", "buckets", "update", f"gs://{self.bucket}", flag)
+
+    def undo(self) -> "CloudChange | None":
+        """The opposite switch, possible for 90 days."""
+        return SetUniformAccess(self.bucket, not self.enabled)
+
+
+@dataclass(frozen=True, slots=True)
 class AllowFirewallEgress:
     """Add a firewall rule that lets nodes reach some ranges on a TCP port; a lower `priority` number wins."""
 
@@ -237,8 +254,8 @@ class Wait:
 
 
 CloudChange = (
-    SetPrivateGoogleAccess | AllowFirewallEgress | DeleteFirewallRule | AddInternetRoute | DeleteRoute
-    | ExceptFromDenyPolicy | ExtendBoundary | RelaxOrgPolicy | InheritOrgPolicy | RegisterInFleet | Wait
+    SetPrivateGoogleAccess | SetUniformAccess | AllowFirewallEgress | DeleteFirewallRule | AddInternetRoute
+    | DeleteRoute | ExceptFromDenyPolicy | ExtendBoundary | RelaxOrgPolicy | InheritOrgPolicy | RegisterInFleet | Wait
 )  # fmt: skip
 
 

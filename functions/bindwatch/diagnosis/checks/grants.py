@@ -5,13 +5,19 @@ from bindwatch.diagnosis.access import account_access, circumstances, unseen_pol
 from bindwatch.diagnosis.binding import SPREADING, Judgement, binding_of, cause_of, misses, spreading
 from bindwatch.diagnosis.boundary import boundary_check
 from bindwatch.diagnosis.case import MINT, Case
-from bindwatch.diagnosis.federated_services import rejects_federated_tokens
+from bindwatch.diagnosis.federated_services import (
+    LISTS_ON_BUCKET,
+    limitation,
+    limited_method,
+    limited_permission,
+)
 from bindwatch.diagnosis.near_miss import distance
 from bindwatch.diagnosis.outcome import Clear, Evidence, Fix, Outcome, Unknown, asset, entry, found
 from bindwatch.diagnosis.target import target_of
 from bindwatch.diagnosis.traces import RefusedChange
 from bindwatch.inventory import Part
 from bindwatch.inventory.hierarchy import DenyPolicy, DenyRule, EnabledService
+from bindwatch.inventory.resources import Bucket
 from bindwatch.inventory.workloads import GSA_ANNOTATION
 from bindwatch.model.change import (
     AddBinding,
@@ -20,7 +26,7 @@ from bindwatch.model.change import (
     CreateServiceAccount,
     EnableService,
 )
-from bindwatch.model.cloud_change import ExceptFromDenyPolicy, RelaxOrgPolicy
+from bindwatch.model.cloud_change import ExceptFromDenyPolicy, RelaxOrgPolicy, SetUniformAccess
 from bindwatch.model.principal import Principal, PrincipalKind, parse_member
 from bindwatch.model.resource import display, path_of, project_name, service_of
 
@@ -120,10 +126,14 @@ def federated_token_rejected(case: Case) -> Outcome:
     text, told = case.said("federated-rejected")
     for grant in case.direct_grants:
         services.add(service_of(grant.resource))
-    rejecting = sorted(service for service in services if rejects_federated_tokens(service))
-    evidence: list[Evidence] = []
-    if rejecting:
-        evidence.append(asset(f"{rejecting[0]} takes no tokens of federated identities", case.pool_name))
+    evidence: list[Evidence] = [asset(reason, case.pool_name) for reason in _limitations(case, services)]
+    listed = [
+        name
+        for name in _buckets(case)
+        if (bucket := case.inventory.named(name, Bucket)) and bucket.uniform_access is False
+    ]
+    if listed:
+        evidence.append(asset(f"{display(listed[0])} has access control lists: {LISTS_ON_BUCKET}", listed[0]))
     if refusals:
         evidence.append(entry(f"{refusals[0].service} did not accept its token", refusals[0].ref))
     if text is not None:
@@ -133,8 +143,36 @@ def federated_token_rejected(case: Case) -> Outcome:
     if not evidence:
         if not services and not case.traces.other_entries:
             return Unknown("the service it calls, or logs of its containers")
+        unsure = [name for name in _buckets(case) if _has_lists(case, name) is None]
+        if unsure:
+            return Unknown(f"whether {display(unsure[0])} has uniform bucket-level access")
         return Clear("no service it uses is known to refuse federated tokens")
+    if listed and len(evidence) == 1:
+        fix = Fix(
+            f"Turn on uniform bucket-level access for {display(listed[0])}",
+            tuple(SetUniformAccess(name.rpartition("/")[2]) for name in listed),
+            risk="Access that was given by access control lists of objects ends.",
+        )
+        return found(tuple(evidence), fix)
     return found(tuple(evidence), _impersonate_instead(case))
+
+
+def _limitations(case: Case, services: set[str]) -> list[str]:
+    """The documented limits that what the workload uses runs into."""
+    reasons = [limitation(service, fleet=case.is_fleet) for service in sorted(services)]
+    reasons += [limited_permission(target.permission) for target in case.targets]
+    reasons += [limited_method(item.method) for item in case.refusals if item.code in (7, 16)]
+    return [reason for reason in dict.fromkeys(reasons) if reason]
+
+
+def _buckets(case: Case) -> list[str]:
+    names = [target.resource for target in case.targets] + [grant.resource for grant in case.direct_grants]
+    return [name for name in dict.fromkeys(names) if service_of(name) == "storage.googleapis.com"]
+
+
+def _has_lists(case: Case, name: str) -> bool | None:
+    bucket = case.inventory.named(name, Bucket)
+    return None if bucket is None or bucket.uniform_access is None else not bucket.uniform_access
 
 
 def _impersonate_instead(case: Case) -> Fix:

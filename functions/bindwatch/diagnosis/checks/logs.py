@@ -33,7 +33,7 @@ def startup_race(case: Case) -> Outcome:
     """The first requests of a new pod fail, later ones succeed."""
     if case.is_fleet:
         return None
-    errors = [item for item in case.texts if item.symptom == "metadata-unreachable"]
+    errors = [item for item in case.texts if item.symptom in ("metadata-unreachable", "metadata-slow")]
     if not case.traces.other_entries:
         return Unknown(f"{_LOGS}, with the start time of the pod")
     if not errors:
