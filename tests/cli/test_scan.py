@@ -214,3 +214,19 @@ def test_scanning_the_same_into_a_store_twice_changes_nothing(tmp_path: Path) ->
             )
     assert counts[0] == counts[1]
     assert counts[0][0] == [(7,)]
+
+
+def test_a_scan_writes_several_forms_at_once_with_the_places_of_what_it_found(tmp_path: Path) -> None:
+    file = write(tmp_path / "x.json", line(ENTRY) + line(CLUSTER))
+    sarif, page = tmp_path / "out.sarif", tmp_path / "out.md"
+    done = bindwatch("scan", file, "--output", f"sarif={sarif}", "--output", f"markdown={page}", "--format", "csv")
+    assert done.returncode == 1
+    (result,) = json.loads(sarif.read_bytes())["runs"][0]["results"]
+    place = result["locations"][0]["physicalLocation"]
+    assert place["artifactLocation"]["uri"].endswith("/x.json")
+    assert place["region"] == {"startLine": 2}
+    assert "bindwatch scan: 1 finding" in page.read_text(encoding="utf-8")
+    assert len(done.stdout.splitlines()) > 1
+    refused = bindwatch("scan", file, "--output", "nonsense")
+    assert refused.returncode == 2
+    assert b"FORMAT=FILE" in refused.stderr

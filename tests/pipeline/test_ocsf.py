@@ -47,7 +47,7 @@ def test_the_fields_that_every_detection_finding_must_have() -> None:
     ):
         assert name in opened
     assert opened["metadata"]["product"]["vendor_name"]
-    assert opened["metadata"]["version"] == "1.9.0-dev"
+    assert opened["metadata"]["version"] == "1.8.0"
     assert opened["severity_id"] == 4
     assert opened["time"] == int(at(1).timestamp() * 1000)
     assert opened["finding_info"]["first_seen_time"] == int(at(0).timestamp() * 1000)

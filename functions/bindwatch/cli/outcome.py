@@ -1,10 +1,14 @@
 """What a scan comes to: what it found, what it read, and what it could not do."""
 
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from typing import Any
 
 from bindwatch.adapters.inputs import Reading
 from bindwatch.engine import NotChecked, RuleFailure, Verdict
 from bindwatch.house.exemptions import Exemption
+from bindwatch.model.resource import canonical
+from bindwatch.rule import Rule
 from bindwatch.tally import Standing, Tally
 
 
@@ -20,6 +24,17 @@ class Outcome:
     expired: tuple[Exemption, ...] = ()
     roles: str = ""
     """Which role catalogue judged the inventory, and how old it is."""
+
+    rules: dict[str, Rule[Any]] = field(default_factory=dict)
+    """The rules that had something to look at, by id."""
+
+    named: Callable[[str], str] = canonical
+    """How names of the input are spelled in findings."""
+
+    def looked(self, rules: Iterable[Rule[Any]]) -> None:
+        """Note which rules had something to look at."""
+        for rule in rules:
+            self.rules.setdefault(rule.id, rule)
 
     def add(self, verdict: Verdict) -> None:
         """Count what a verdict says."""

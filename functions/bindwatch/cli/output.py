@@ -1,11 +1,16 @@
-"""How findings are written: text for a person, JSON and NDJSON for a program."""
+"""How findings are told to a person, and what a scan came to as plain fields; other forms: `bindwatch.cli.formats`."""
 
-import json
 import sys
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from pathlib import Path
 from typing import Any, Final
 
+import click
+
+from bindwatch.adapters.places import find_places
+from bindwatch.cli import formats
 from bindwatch.cli.outcome import Outcome
 from bindwatch.cli.terminal import Paint, printable, wrapped
 from bindwatch.house.exemptions import Exemption
@@ -14,27 +19,72 @@ from bindwatch.model.finding import AssetRef, Finding, LogRef, Severity
 from bindwatch.model.record import finding_record
 from bindwatch.tally import Standing
 
-FORMATS: Final = ("text", "json", "ndjson")
 _MOST_PROBLEMS: Final = 20
 _MOST_KINDS: Final = 5
 
 
-def write(form: str, standing: Sequence[Standing], outcome: Outcome, *, color: bool, quiet: bool) -> None:
-    """Findings to stdout in the format asked for; the summary to stderr (in JSON it is part of the document)."""
-    match form:
-        case "json":
-            document = {
-                "findings": [standing_record(row) for row in standing],
-                "muted": [standing_record(row) | {"mute": mute_record(mute)} for row, mute in outcome.muted],
-                "summary": summary_record(outcome),
-            }
-            json.dump(document, sys.stdout, indent=2, ensure_ascii=True)
-            sys.stdout.write("\n")
-        case "ndjson":
-            for row in standing:
-                sys.stdout.write(json.dumps(standing_record(row), ensure_ascii=True) + "\n")
-        case _:
-            _write_text(standing, Paint(color=color))
+def format_options(command: Any) -> Any:
+    """The options by which a command is told how to write findings."""
+    command = click.option(
+        "--output",
+        "outputs",
+        multiple=True,
+        metavar="FORMAT=FILE",
+        callback=_outputs,
+        help="Write them to a file as well; repeat it.",
+    )(command)
+    return click.option("--format", "form", type=click.Choice(formats.FORMATS), default="text", show_default=True)(
+        command
+    )
+
+
+def _outputs(context: click.Context, parameter: click.Parameter, given: tuple[str, ...]) -> tuple[tuple[str, str], ...]:
+    pairs = []
+    for text in given:
+        form, equals, file = text.partition("=")
+        if not equals or not file or form not in formats.FORMATS:
+            raise click.BadParameter(f"{text!r}: expected FORMAT=FILE, with one of {', '.join(formats.FORMATS)}")
+        pairs.append((form, file))
+    return tuple(pairs)
+
+
+def write(
+    form: str,
+    standing: Sequence[Standing],
+    outcome: Outcome,
+    *,
+    at: datetime,
+    paths: Sequence[str],
+    outputs: Iterable[tuple[str, str]] = (),
+    fail_on: Severity = Severity.INFO,
+    color: bool = True,
+    quiet: bool = False,
+    command: str = "scan",
+) -> None:
+    """Findings to stdout in the format asked for, and to files; the summary to stderr."""
+    outputs = tuple(outputs)
+    rows = [*(row.finding for row in standing), *(row.finding for row, _ in outcome.muted)]
+    located = not formats.WITH_PLACES.isdisjoint((form, *(name for name, _ in outputs)))
+    results = formats.Results(
+        findings=[standing_record(row) for row in standing] if form != "text" or outputs else (),
+        at=at,
+        muted=[standing_record(row) | {"mute": mute_record(mute)} for row, mute in outcome.muted],
+        summary=summary_record(outcome),
+        rules=outcome.rules,
+        places=find_places(paths, rows, outcome.named) if located else {},
+        fail_on=fail_on,
+        command=command,
+    )
+    for name, file in outputs:
+        with Path(file).open("w", encoding="utf-8", newline="") as stream:
+            if name == "text":
+                stream.write(findings_text(standing, Paint(color=False)))
+            else:
+                stream.writelines(formats.write(name, results))
+    if form == "text":
+        sys.stdout.write(findings_text(standing, Paint(color=color)))
+    else:
+        sys.stdout.writelines(formats.write(form, results))
     sys.stdout.flush()
     if not quiet:
         sys.stderr.write(summary_text(standing, outcome))
@@ -86,7 +136,8 @@ def summary_record(outcome: Outcome) -> dict[str, Any]:
     }
 
 
-def _write_text(standing: Sequence[Standing], paint: Paint) -> None:
+def findings_text(standing: Sequence[Standing], paint: Paint) -> str:
+    """Findings as a person reads them, under their severities."""
     severity: Severity | None = None
     lines: list[str] = []
     counts = Counter(row.finding.severity for row in standing)
@@ -97,8 +148,7 @@ def _write_text(standing: Sequence[Standing], paint: Paint) -> None:
             lines.append("")
         lines += finding_lines(row, paint)
         lines.append("")
-    if lines:
-        sys.stdout.write("\n".join(lines) + "\n")
+    return "\n".join(lines) + "\n" if lines else ""
 
 
 def finding_lines(row: Standing, paint: Paint) -> list[str]:
@@ -108,7 +158,7 @@ def finding_lines(row: Standing, paint: Paint) -> list[str]:
     lines.append(_field("on", printable(_resource_words(finding))))
     if finding.principal:
         lines.append(_field("who", printable(finding.principal)))
-    lines.append(_field("when", _when(row)))
+    lines.append(_field("when", printable(_when(row))))
     if finding.score is not None:
         lines.append(_field("score", str(finding.score)))
     if finding.cause:

@@ -70,9 +70,13 @@ def scan(
             outcome.add(windows.verdict())
     else:
         _store_logs(reader, outcome, engine, window_rules, store)
+    if outcome.reading.entries:
+        outcome.looked((*engine.log_rules, *window_rules))
     late = reader.inventory()
     if late is not None:
         _judge_inventory(engine, late, outcome, store)
+        outcome.looked(engine.inventory_rules)
+        outcome.named = late.canonical
     return outcome
 
 
@@ -177,7 +181,7 @@ def _open_store(path: str | None) -> "AbstractContextManager[DuckDBStore | None]
 
 @click.command("scan", epilog="Example:  bindwatch scan logs.ndjson.gz export/ --fail-on high")
 @click.argument("paths", nargs=-1, required=True, metavar="PATH…")
-@click.option("--format", "form", type=click.Choice(output.FORMATS), default="text", show_default=True)
+@output.format_options
 @click.option(
     "--fail-on",
     type=click.Choice([severity.name.lower() for severity in Severity], case_sensitive=False),
@@ -195,6 +199,7 @@ def _open_store(path: str | None) -> "AbstractContextManager[DuckDBStore | None]
 def command(
     paths: tuple[str, ...],
     form: str,
+    outputs: tuple[tuple[str, str], ...],
     fail_on: str,
     domains: tuple[str, ...],
     settings_file: str | None,
@@ -222,7 +227,17 @@ def command(
     outcome.roles = loaded.words(datetime.now(UTC))
     progress.done()
     standing = _told_apart(outcome, house, context.as_of)
-    output.write(form, standing, outcome, color=not no_color, quiet=quiet)
+    output.write(
+        form,
+        standing,
+        outcome,
+        at=context.as_of,
+        paths=paths,
+        outputs=outputs,
+        fail_on=Severity[fail_on.upper()],
+        color=not no_color,
+        quiet=quiet,
+    )
     if not outcome.is_complete:
         return 2
     return int(any(row.finding.severity >= Severity[fail_on.upper()] for row in standing))

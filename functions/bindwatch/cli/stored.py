@@ -1,6 +1,5 @@
 """What the commands on a store share: opening it, naming findings in it, and writing rows."""
 
-import csv
 import json
 import re
 import sys
@@ -13,6 +12,7 @@ from typing import Any, Final, TypeVar
 import click
 
 from bindwatch.adapters.sql_store import Answer, SqlStore, plain
+from bindwatch.cli.formats.spreadsheet import table
 from bindwatch.cli.terminal import printable
 from bindwatch.errors import ConfigError, InputError
 
@@ -23,7 +23,6 @@ _DEFAULT: Final = "bindwatch.duckdb"
 _SPAN: Final = re.compile(r"(\d+)\s*([hdw])")
 _UNITS: Final = {"h": "hours", "d": "days", "w": "weeks"}
 _WIDEST: Final = 60
-_FORMULA: Final = ("=", "+", "-", "@", "\t", "\r")
 
 store_option = click.option(
     "--store",
@@ -95,27 +94,13 @@ def write_rows(rows: Sequence[Mapping[str, Any]], form: str, *, empty: str = "no
         case "ndjson":
             sys.stdout.writelines(json.dumps(row, ensure_ascii=True) + "\n" for row in clean)
         case "csv":
-            _write_csv(clean)
+            if clean:
+                sys.stdout.writelines(table(clean, list(clean[0])))
         case _ if not clean:
             click.echo(empty, err=True)
         case _:
             _write_table(clean)
     sys.stdout.flush()
-
-
-def _write_csv(rows: Sequence[Mapping[str, Any]]) -> None:
-    if not rows:
-        return
-    writer = csv.writer(sys.stdout, lineterminator="\n")
-    writer.writerow(rows[0])
-    writer.writerows([_cell(value) for value in row.values()] for row in rows)
-
-
-def _cell(value: Any) -> Any:
-    if isinstance(value, dict | list):
-        value = json.dumps(value, ensure_ascii=True)
-    # A spreadsheet runs what begins like a formula, and the text came from a log.
-    return f"'{value}" if isinstance(value, str) and value.startswith(_FORMULA) else value
 
 
 def _write_table(rows: Sequence[Mapping[str, Any]]) -> None:

@@ -67,8 +67,8 @@ class LogRef(msgspec.Struct, frozen=True, gc=False):
         query = f'logName="{self.log_name}"\ninsertId="{self.insert_id}"\ntimestamp="{self.timestamp}"'
         container, _, name = self.log_name.partition("/")
         scope = {"projects": "project", "folders": "folder", "organizations": "organizationId"}.get(container)
-        tail = f"?{scope}={quote(name.split('/', 1)[0], safe='')}" if scope else ""
-        return f"https://console.cloud.google.com/logs/query;query={quote(query, safe='')}{tail}"
+        tail = f"?{scope}={quote(name.split('/', 1)[0], safe='', errors='replace')}" if scope else ""
+        return f"https://console.cloud.google.com/logs/query;query={quote(query, safe='', errors='replace')}{tail}"
 
 
 class AssetRef(msgspec.Struct, frozen=True, gc=False):

@@ -3,7 +3,7 @@
 import unicodedata
 
 # Format characters reorder or hide what a person reads (bidi controls, zero-width): shown as their code points.
-_HIDDEN = frozenset({"Cc", "Cf", "Cs", "Co", "Zl", "Zp"})
+_HIDDEN = frozenset({"Cc", "Cf", "Cn", "Cs", "Co", "Zl", "Zp"})
 
 
 def printable(text: str) -> str:

@@ -1,13 +1,13 @@
 """Findings as OCSF Detection Findings (class 2004), for whoever collects those.
 
-Field names and numbers: events/findings/detection_finding.json of the OCSF schema, 1.9.0-dev.
+Field names and numbers: class detection_finding of the OCSF schema, 1.8.0, with the profile "cloud".
 """
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any, Final
 
-VERSION: Final = "1.9.0-dev"
+VERSION: Final = "1.8.0"
 _CLASS: Final = 2004
 _CATEGORY: Final = 2
 _SEVERITY: Final = {"INFO": 1, "LOW": 2, "MEDIUM": 3, "HIGH": 4, "CRITICAL": 5}
@@ -83,8 +83,16 @@ def _remediation(remediation: Mapping[str, Any] | None) -> dict[str, Any]:
 
 def _times(finding: Mapping[str, Any]) -> dict[str, int]:
     given = {"first_seen_time": finding.get("first_seen"), "last_seen_time": finding.get("last_seen")}
-    times = {name: _milliseconds(datetime.fromisoformat(value)) for name, value in given.items() if value}
+    times = {name: at for name, value in given.items() if (at := _written(str(value or ""))) is not None}
     return times | ({"created_time": times["first_seen_time"]} if "first_seen_time" in times else {})
+
+
+def _written(text: str) -> int | None:
+    """A time as an entry wrote it; None for what is no time."""
+    try:
+        return _milliseconds(datetime.fromisoformat(text))
+    except ValueError:
+        return None
 
 
 def _known(name: str, value: dict[str, str]) -> dict[str, Any]:
