@@ -168,3 +168,26 @@ def test_what_is_no_proposal_is_refused(tmp_path, document):
     assert done.returncode == 2
     assert "plan" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_code_scanning_is_told_the_line_of_the_configuration(tmp_path, estate):
+    file = written(tmp_path, plan(grant("roles/owner")))
+    modules = tmp_path / "infra" / "modules" / "iam"
+    modules.mkdir(parents=True)
+    (modules / "main.tf").write_text('resource "google_project_iam_member" "other" {}\n', encoding="utf-8")
+    text = '# who may what\n\nresource "google_project_iam_member" "x" {\n}\n'
+    (tmp_path / "infra" / "iam.tf").write_text(text, encoding="utf-8")
+    sarif, page = tmp_path / "out.sarif", tmp_path / "out.md"
+    outputs = ("--output", f"sarif={sarif}", "--output", f"markdown={page}")
+    done = what_if(file, "--inventory", estate, "--terraform", tmp_path / "infra", *outputs, home=tmp_path)
+    assert done.returncode == 1, done.stderr
+    (run,) = json.loads(sarif.read_text())["runs"]
+    place = run["results"][0]["locations"][0]["physicalLocation"]
+    assert place["artifactLocation"]["uri"].endswith("/infra/iam.tf")
+    assert place["region"] == {"startLine": 3}
+    assert "google_project_iam_member.x" in done.stdout
+    assert "bindwatch what-if:" in page.read_text()
+    nowhere = what_if(file, "--inventory", estate, "--terraform", modules, "--format", "sarif", home=tmp_path)
+    (run,) = json.loads(nowhere.stdout)["runs"]
+    place = run["results"][0]["locations"][0]["physicalLocation"]
+    assert place["artifactLocation"]["uri"].endswith("/plan.json")

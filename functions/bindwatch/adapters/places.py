@@ -5,6 +5,7 @@ pass of its own over the text.
 """
 
 import gzip
+import os
 import re
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -20,6 +21,10 @@ _NAMED: Final = re.compile(rb'"(name|insertId|insert_id|selfLink|self_link|names
 _KUBERNETES: Final = re.compile(
     r"(?P<cluster>.*)/k8s/(?:namespaces/(?P<namespace>[^/]+)/)?(?P<kind>[^/]+)/(?P<name>[^/]+)"
 )
+_ADDRESS: Final = re.compile(
+    r"(?P<module>(?:module\.[\w-]+(?:\[[^\]]*\])?\.)*)(?:data\.)?(?P<type>\w+)\.(?P<name>[\w-]+)(?:\[.*\])?"
+)
+_BLOCK: Final = re.compile(rb'\s*resource\s+"([\w-]+)"\s+"([\w-]+)"')
 _POLICY: Final = (b'"iamPolicy"', b'"iam_policy"')
 _UP: Final = 2
 _MOST: Final = 20
@@ -76,6 +81,41 @@ def find_places(
                 _look_through(given.path, wanted, named)
     places = ((finding.finding_id, _place(finding, wanted)) for finding in findings)
     return {finding_id: place for finding_id, place in places if place}
+
+
+def find_in_terraform(folder: str, addresses: Iterable[str]) -> dict[str, Place]:
+    """The line of the configuration below a folder that declares each address of a plan, where one could be found.
+
+    A plan names no files. Of two resources with one type and name, in two modules, the one counts whose path holds the
+    name of the module.
+    """
+    declared: dict[tuple[str, str], list[Place]] = {}
+    wanted = {address: found for address in addresses if (found := _ADDRESS.fullmatch(address))}
+    for found in wanted.values():
+        declared[found["type"], found["name"]] = []
+    for file in _configuration(folder) if wanted else ():
+        try:
+            lines = file.read_bytes().splitlines()
+        except OSError:
+            continue
+        for number, line in enumerate(lines, 1):
+            if (block := _BLOCK.match(line)) and (
+                seen := declared.get((block[1].decode(), block[2].decode()))
+            ) is not None:
+                seen.append(Place(str(file), number))
+    places = {}
+    for address, found in wanted.items():
+        module = re.sub(r"\[.*?\]", "", found["module"] or "").rstrip(".").rpartition(".")[2]
+        seen = sorted(declared[found["type"], found["name"]], key=lambda place: module not in place.file)
+        if seen:
+            places[address] = seen[0]
+    return places
+
+
+def _configuration(folder: str) -> Iterator[Path]:
+    for where, folders, names in os.walk(folder):
+        folders[:] = sorted(name for name in folders if not name.startswith(".") and name != "node_modules")
+        yield from (Path(where, name) for name in sorted(names) if name.endswith(".tf"))
 
 
 def _sources(finding: Finding) -> Iterator[LogRef | AssetRef]:

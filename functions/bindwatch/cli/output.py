@@ -2,14 +2,15 @@
 
 import sys
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
+from functools import cache
 from pathlib import Path
 from typing import Any, Final
 
 import click
 
-from bindwatch.adapters.places import find_places
+from bindwatch.adapters.places import Place, find_places
 from bindwatch.cli import formats
 from bindwatch.cli.outcome import Outcome
 from bindwatch.cli.terminal import Paint, printable, wrapped
@@ -48,46 +49,67 @@ def _outputs(context: click.Context, parameter: click.Parameter, given: tuple[st
     return tuple(pairs)
 
 
-def write(
+def write(form: str, outputs: Iterable[tuple[str, str]], render: Callable[[str, Paint], Iterable[str]]) -> None:
+    """What `render` makes of a form: to stdout in the format asked for, and to files without colors."""
+    for name, file in outputs:
+        try:
+            with Path(file).open("w", encoding="utf-8", newline="") as stream:
+                stream.writelines(render(name, Paint(color=False)))
+        except OSError as error:
+            raise click.BadParameter(f"{file} cannot be written: {error.strerror}", param_hint="--output") from error
+    sys.stdout.writelines(render(form, Paint(color=True)))
+    sys.stdout.flush()
+
+
+def write_findings(
     form: str,
+    outputs: Sequence[tuple[str, str]],
     standing: Sequence[Standing],
     outcome: Outcome,
     *,
     at: datetime,
     paths: Sequence[str],
-    outputs: Iterable[tuple[str, str]] = (),
-    fail_on: Severity = Severity.INFO,
-    color: bool = True,
-    quiet: bool = False,
-    command: str = "scan",
+    fail_on: Severity,
+    color: bool,
 ) -> None:
-    """Findings to stdout in the format asked for, and to files; the summary to stderr."""
-    outputs = tuple(outputs)
-    rows = [*(row.finding for row in standing), *(row.finding for row, _ in outcome.muted)]
-    located = not formats.WITH_PLACES.isdisjoint((form, *(name for name, _ in outputs)))
-    results = formats.Results(
-        findings=[standing_record(row) for row in standing] if form != "text" or outputs else (),
+    """The findings of a scan, as `write` does."""
+
+    @cache
+    def results(*, located: bool) -> formats.Results:
+        findings = [*(row.finding for row in standing), *(row.finding for row, _ in outcome.muted)]
+        places = find_places(paths, findings, outcome.named) if located else {}
+        return results_of(standing, outcome, at=at, places=places, fail_on=fail_on)
+
+    def render(name: str, paint: Paint) -> Iterable[str]:
+        if name == "text":
+            return (findings_text(standing, paint if color else Paint(color=False)),)
+        return formats.write(name, results(located=name in formats.WITH_PLACES))
+
+    write(form, outputs, render)
+
+
+def results_of(
+    standing: Sequence[Standing],
+    outcome: Outcome,
+    *,
+    at: datetime,
+    places: Mapping[str, Place],
+    fail_on: Severity,
+    command: str = "scan",
+    notes: Sequence[str] = (),
+) -> formats.Results:
+    """What a command on files came to, ready for any form."""
+    return formats.Results(
+        findings=[standing_record(row) for row in standing],
         at=at,
         muted=[standing_record(row) | {"mute": mute_record(mute)} for row, mute in outcome.muted],
         summary=summary_record(outcome),
         rules=outcome.rules,
-        places=find_places(paths, rows, outcome.named) if located else {},
+        places=places,
         fail_on=fail_on,
         command=command,
+        notes=notes,
     )
-    for name, file in outputs:
-        with Path(file).open("w", encoding="utf-8", newline="") as stream:
-            if name == "text":
-                stream.write(findings_text(standing, Paint(color=False)))
-            else:
-                stream.writelines(formats.write(name, results))
-    if form == "text":
-        sys.stdout.write(findings_text(standing, Paint(color=color)))
-    else:
-        sys.stdout.writelines(formats.write(form, results))
-    sys.stdout.flush()
-    if not quiet:
-        sys.stderr.write(summary_text(standing, outcome))
 
 
 def standing_record(row: Standing) -> dict[str, Any]:

@@ -227,17 +227,18 @@ def command(
     outcome.roles = loaded.words(datetime.now(UTC))
     progress.done()
     standing = _told_apart(outcome, house, context.as_of)
-    output.write(
+    output.write_findings(
         form,
+        outputs,
         standing,
         outcome,
         at=context.as_of,
         paths=paths,
-        outputs=outputs,
         fail_on=Severity[fail_on.upper()],
         color=not no_color,
-        quiet=quiet,
     )
+    if not quiet:
+        sys.stderr.write(output.summary_text(standing, outcome))
     if not outcome.is_complete:
         return 2
     return int(any(row.finding.severity >= Severity[fail_on.upper()] for row in standing))

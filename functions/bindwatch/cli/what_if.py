@@ -12,7 +12,8 @@ import click
 from bindwatch.adapters.files import Problem, Skipped
 from bindwatch.adapters.house_files import load_house
 from bindwatch.adapters.inputs import InputReader
-from bindwatch.cli import output
+from bindwatch.adapters.places import Place, find_in_terraform
+from bindwatch.cli import formats, output
 from bindwatch.cli.outcome import Outcome
 from bindwatch.cli.progress import Progress
 from bindwatch.cli.roles import load, roles_option
@@ -192,7 +193,16 @@ def _addresses(finding: Finding, steps: Sequence[Step], inventory: Inventory) ->
     metavar="NAME",
     help="Whose policy it is, for a policy that does not say; repeat it, in the order of the files.",
 )
-@click.option("--format", "form", type=click.Choice(output.FORMATS), default="text", show_default=True)
+@click.option(
+    "--terraform",
+    "configuration",
+    type=click.Path(exists=True, file_okay=False),
+    default=".",
+    show_default=True,
+    metavar="DIR",
+    help="The configuration of the plan: SARIF names its files and lines.",
+)
+@output.format_options
 @click.option(
     "--fail-on",
     type=click.Choice([severity.name.lower() for severity in Severity], case_sensitive=False),
@@ -211,7 +221,9 @@ def command(
     paths: tuple[str, ...],
     inventories: tuple[str, ...],
     resources: tuple[str, ...],
+    configuration: str,
     form: str,
+    outputs: tuple[tuple[str, str], ...],
     fail_on: str,
     allow_unknown: bool,
     domains: tuple[str, ...],
@@ -247,15 +259,31 @@ def command(
     outcome.reading.skipped += proposal.skipped
     outcome.failures, outcome.not_checked = list(verdict.failures), verdict.not_checked
     _mute(answer, outcome, house, context.as_of)
-    match form:
-        case "text":
-            sys.stdout.write("\n".join(_lines(answer, Paint(color=not no_color))) + "\n")
-        case "json":
-            json.dump(answer_record(answer, outcome, proposal), sys.stdout, indent=2, ensure_ascii=True)
-            sys.stdout.write("\n")
-        case _:
-            output.write(form, _appearing(answer), outcome, color=not no_color, quiet=True)
-    sys.stdout.flush()
+    outcome.looked(house.inventory_rules(INVENTORY_RULES))
+
+    def render(name: str, paint: Paint) -> Iterable[str]:
+        match name:
+            case "text":
+                return ("\n".join(_lines(answer, Paint(color=False) if no_color else paint)) + "\n",)
+            case "json":
+                record = answer_record(answer, outcome, proposal)
+                return (json.dumps(record, indent=2, ensure_ascii=True) + "\n",)
+        places = _places(answer, configuration) if name in formats.WITH_PLACES else {}
+        notes = [*answer.notes, *(f"{item.address}: {item.what}" for item in answer.unknown), *answer.assumed]
+        return formats.write(
+            name,
+            output.results_of(
+                _appearing(answer),
+                outcome,
+                at=context.as_of,
+                places=places,
+                fail_on=Severity[fail_on.upper()],
+                command="what-if",
+                notes=notes,
+            ),
+        )
+
+    output.write(form, outputs, render)
     if not quiet:
         sys.stderr.write(_summary(answer, outcome, proposal))
     if not outcome.is_complete or (answer.unknown and not allow_unknown):
@@ -268,6 +296,18 @@ def command(
         default=None,
     )
     return int(worst is not None and worst >= Severity[fail_on.upper()])
+
+
+def _places(answer: Answer, configuration: str) -> dict[str, Place]:
+    """Where the configuration declares what brings each finding; else the file of the plan."""
+    declared = find_in_terraform(configuration, (step.address for step in answer.steps))
+    plans = {step.address: Place(step.file, 0) for step in answer.steps if step.file}
+    places = {}
+    for finding_id, addresses in answer.by.items():
+        known = [found for table in (declared, plans) for address in addresses if (found := table.get(address))]
+        if known:
+            places[finding_id] = known[0]
+    return places
 
 
 def _appearing(answer: Answer) -> list[Standing]:

@@ -49,6 +49,8 @@ class Results:
     """Where in the input a finding shows, by its id."""
     fail_on: Severity = Severity.INFO
     command: str = "scan"
+    notes: Sequence[str] = ()
+    """What a reader must know besides: what the results rest on, and what nobody could see."""
 
 
 def write(form: str, results: Results) -> Iterator[str]:

@@ -30,6 +30,8 @@ def write(results: Results) -> Iterator[str]:
         root, "testsuite", {"name": _SUITE, **numbers, "skipped": str(found["skipped"]), "timestamp": at}
     )
     suite.extend(cases)
+    if results.notes:
+        Tree.SubElement(suite, "system-out").text = "\n".join(map(printable, results.notes))
     Tree.indent(root)
     yield '<?xml version="1.0" encoding="UTF-8"?>\n'
     yield Tree.tostring(root, encoding="unicode") + "\n"

@@ -137,6 +137,8 @@ def _rest(results: Results) -> Iterator[str]:
     if problems:
         yield f"### Not all of the work could be done: {_many(len(problems), 'problem')}\n\n"
         yield "".join(f"- {escaped(problem)}\n" for problem in problems[:_MOST_PROBLEMS]) + "\n"
+    if results.notes:
+        yield "### Keep in mind\n\n" + "".join(f"- {escaped(note)}\n" for note in results.notes[:_MOST_PROBLEMS]) + "\n"
     if missing := summary.get("not_checked", ()):
         yield f"### Could not look: {_many(len(missing), 'rule lacks', 'rules lack')} an input\n\n"
         shown = [f"- {code(item['rule_id'])}: {escaped('; '.join(item['missing']))}\n" for item in missing]

@@ -186,6 +186,7 @@ def _invocation(results: Results, too_many: int) -> dict[str, Any]:
         {"level": "warning", "message": message(f"{item['rule_id']} could not look: {'; '.join(item['missing'])}")}
         for item in summary.get("not_checked", ())
     ]
+    configuration += [{"level": "warning", "message": message(note)} for note in results.notes]
     return {
         "executionSuccessful": is_complete(results),
         "endTimeUtc": results.at.strftime("%Y-%m-%dT%H:%M:%SZ"),
