@@ -31,6 +31,7 @@ _COMMANDS: Final = {
     "unmute": ("unmute", "Take a mute back."),
     "close": ("close", "Close a finding by hand."),
     "diff": ("diff", "What opened, came back or ended since then."),
+    "report": ("report", "One page of HTML: what changed, blind spots, findings, fixes."),
     "query": ("query", "Ask a store one of its questions."),
     "replay": ("replay", "Judge the entries of the past into a store."),
     "deadletters": ("deadletters", "Messages that were no entries: look, and post again."),

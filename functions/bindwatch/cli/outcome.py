@@ -7,6 +7,7 @@ from typing import Any
 from bindwatch.adapters.inputs import Reading
 from bindwatch.engine import NotChecked, RuleFailure, Verdict
 from bindwatch.house.exemptions import Exemption
+from bindwatch.inventory import Inventory
 from bindwatch.model.resource import canonical
 from bindwatch.rule import Rule
 from bindwatch.tally import Standing, Tally
@@ -22,6 +23,8 @@ class Outcome:
     not_checked: tuple[NotChecked, ...] = ()
     muted: list[tuple[Standing, Exemption]] = field(default_factory=list)
     expired: tuple[Exemption, ...] = ()
+    inventory: Inventory | None = None
+    """What was judged besides log entries."""
     roles: str = ""
     """Which role catalogue judged the inventory, and how old it is."""
 

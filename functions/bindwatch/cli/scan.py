@@ -72,7 +72,7 @@ def scan(
         _store_logs(reader, outcome, engine, window_rules, store)
     if outcome.reading.entries:
         outcome.looked((*engine.log_rules, *window_rules))
-    late = reader.inventory()
+    late = outcome.inventory = reader.inventory()
     if late is not None:
         _judge_inventory(engine, late, outcome, store)
         outcome.looked(engine.inventory_rules)

@@ -44,6 +44,11 @@ class SettingsFile:
     exemptions: tuple[Exemption, ...] = ()
     outside: Outside = Outside()
     directory: Directory = field(default_factory=Directory)
+    team_label: str = "team"
+
+    def team_of(self, project: str, labels: dict[str, str]) -> str:
+        """The team of a project (its id), "" where nobody says: what this file labels it counts before its labels."""
+        return (labels | self.directory.labels_of(project)).get(self.team_label, "")
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +81,7 @@ FIELDS: Final[dict[str, str]] = {
         "(all that are given must match; a trailing `*` matches any end), with `owner`, `reason` and `expires`. They "
         "are kept and shown as muted; one that has run out is reported."
     ),
+    "team_label": "The label of projects that names their team in reports (`team`): see `[[project_labels]]`.",
     "[outside].groups": "Files with the members of groups.",
     "[outside].address_list": "A file of bad addresses: an address or network a line, or a CSV.",
     "[outside].leaked_keys": "A file of leaked service-account keys: a key id or name a line, or a CSV.",
@@ -108,6 +114,7 @@ def read_settings(text: str, file: str) -> tuple[SettingsFile, Source, Fields]:
         exemptions=tuple(_exemptions(root.tables("exception"), file)),
         outside=_outside(root.table("outside")),
         directory=read_directory(root),
+        team_label=root.text("team_label", "team"),
     )
     root.done()
     return settings, source, root

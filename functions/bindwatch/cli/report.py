@@ -1,0 +1,219 @@
+"""`bindwatch report`: one page of HTML, of files or of a store."""
+
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Final
+
+import click
+
+from bindwatch.access.graph import graph_of
+from bindwatch.adapters.duckdb import DuckDBStore
+from bindwatch.adapters.house_files import load_house
+from bindwatch.adapters.house_mutes import keep_mutes
+from bindwatch.adapters.inputs import InputReader
+from bindwatch.adapters.sql_store import SqlStore
+from bindwatch.cli import stored
+from bindwatch.cli.outcome import Outcome
+from bindwatch.cli.page.contents import (
+    Changes,
+    Report,
+    TeamOf,
+    cards_of,
+    changes_from,
+    changes_since,
+    coverage_of,
+    history_of,
+    minters_of,
+    told,
+)
+from bindwatch.cli.page.drawn import Drawn, draw
+from bindwatch.cli.page.earlier import read_earlier
+from bindwatch.cli.page.render import render
+from bindwatch.cli.progress import Progress
+from bindwatch.cli.roles import load, roles_option
+from bindwatch.cli.scan import scan
+from bindwatch.cli.terminal import printable
+from bindwatch.errors import ConfigError
+from bindwatch.house.house import House
+from bindwatch.inventory import Inventory, Part
+from bindwatch.inventory.hierarchy import Project
+from bindwatch.rule import Context
+
+_USUAL: Final = timedelta(days=7)
+_MINTING: Final = timedelta(days=30)
+_NOTHING_BEFORE: Final = (
+    "This is the first look, so there is nothing to compare with. Give an earlier scan (--since last.json, written by "
+    "bindwatch scan --format json), or keep a store (bindwatch scan --store FILE) and report from it."
+)
+_NO_INVENTORY: Final = (
+    "No inventory was read, so nobody knows who can become whom. Add one: bindwatch report PATH… with policies in it, "
+    "or beside --store."
+)
+_NOBODY: Final = "No principal that was read can become another one."
+
+
+@click.command("report", epilog="Example:  bindwatch report export/ -o report.html")
+@click.argument("paths", nargs=-1, metavar="[PATH…]")
+@click.option(
+    "--store",
+    "place",
+    metavar="FILE|bigquery:PROJECT.DATASET",
+    help="Report what this store holds; PATHs then only say who can become whom, and whose projects are whose.",
+)
+@click.option("--format", "form", type=click.Choice(["html"]), default="html", show_default=True)
+@click.option("-o", "--output", metavar="FILE", help="Where to write the page; default: stdout.")
+@click.option("--title", metavar="TEXT", help="The heading; default: what was read.")
+@click.option("--since", metavar="7d|DATE|SCAN.json", help="What to compare with; default: the run before, or 7d.")
+@click.option("--principal", "principals", multiple=True, metavar="PRINCIPAL", help="Draw this one, too; repeat it.")
+@click.option("--trusted-domain", "domains", multiple=True, metavar="DOMAIN", help="A domain of yours; repeat it.")
+@click.option("--settings", "settings_file", metavar="FILE", help="Your settings; default: ./bindwatch.toml, if there.")
+@click.option("--as-of", type=click.DateTime(), help="Report as of this moment (UTC); default: now.")
+@roles_option
+@click.option("-q", "--quiet", is_flag=True, help="No summary, no progress.")
+def command(
+    paths: tuple[str, ...],
+    place: str | None,
+    form: str,
+    output: str | None,
+    title: str | None,
+    since: str | None,
+    principals: tuple[str, ...],
+    domains: tuple[str, ...],
+    settings_file: str | None,
+    as_of: datetime | None,
+    roles: str | None,
+    quiet: bool,
+) -> int:
+    """One page of HTML: what changed, what could not be seen, charts, who can become whom, and every finding.
+
+    Of files and directories it judges all, as scan does; of a store (--store) it shows what is open and what happened
+    since. The page fetches nothing: send it as it is. Exit 0: written; 2: part of the input could not be read.
+    """
+    place = place or (os.environ.get("BINDWATCH_STORE") if not paths else None)
+    if not paths and not place:
+        raise click.UsageError("give files to judge (PATH…), or a store (--store FILE)")
+    if output is None and sys.stdout.isatty():
+        raise click.UsageError("a page of HTML is nothing for a terminal: give -o FILE")
+    now = as_of.replace(tzinfo=UTC) if as_of else datetime.now(UTC)
+    loaded = load(roles)
+    house = load_house(settings_file or "")
+    context = house.context(
+        Context(
+            as_of=now,
+            trusted_domains=frozenset(domain.lower() for domain in domains),
+            catalogue=loaded.catalogue,
+        )
+    )
+    progress = Progress(sys.stderr, quiet=quiet)
+    with _source(paths, place, context, house, progress) as (store, outcome):
+        outcome.roles = loaded.words(datetime.now(UTC))
+        report = _gather(store, outcome, context, house, place, since, principals)
+    page = render(replace(report, heading=printable(title or place or " ".join(paths))))
+    progress.done()
+    if output is None:
+        sys.stdout.write(page)
+    else:
+        _write(output, page)
+    if not quiet:
+        sys.stderr.write(_summary(report, output, len(page.encode())))
+    return 0 if outcome.is_complete else 2
+
+
+@contextmanager
+def _source(
+    paths: tuple[str, ...], place: str | None, context: Context, house: House, progress: Progress
+) -> Iterator[tuple[SqlStore, Outcome]]:
+    """The store to report from, and what the files came to: without a store of the user's they are judged into one."""
+    if place is not None:
+        reader = InputReader((*paths, *house.settings.outside.groups), progress.at)
+        with stored.opened(place) as store:
+            yield store, Outcome(reader.reading, inventory=reader.inventory())
+        return
+    with DuckDBStore() as store:
+        keep_mutes(store, house.settings.exemptions, now=context.as_of)
+        yield store, scan(paths, replace(context), progress, store, house)
+
+
+def _gather(
+    store: SqlStore,
+    outcome: Outcome,
+    context: Context,
+    house: House,
+    place: str | None,
+    since: str | None,
+    principals: tuple[str, ...],
+) -> Report:
+    now = context.as_of
+    cards, muted = cards_of(store, now, _team_of(outcome.inventory, house), dated=place is not None)
+    coverage = coverage_of(store, outcome)
+    if since is not None and Path(since).is_file():
+        blind = {rule for gap in coverage.gaps for rule in gap.rules}
+        changes = changes_from(read_earlier(since), cards, (one.finding_id for one in muted), blind)
+    elif place is None and since is not None:
+        raise click.BadParameter(
+            f"there is no file {since}; files have no history, so give a scan's JSON", param_hint="--since"
+        )
+    elif place is None:
+        changes = Changes(hint=_NOTHING_BEFORE)
+    else:
+        changes = _changes(store, now, since)
+    drawn, not_drawn = _drawn(outcome.inventory, context, principals)
+    return Report(
+        heading="",
+        as_of=now,
+        cards=told(cards, changes),
+        changes=changes,
+        coverage=coverage,
+        muted=muted,
+        history=history_of(store) if place is not None else (),
+        minters=minters_of(store, now - _MINTING),
+        drawn=drawn,
+        not_drawn=not_drawn,
+    )
+
+
+def _changes(store: SqlStore, now: datetime, since: str | None) -> Changes:
+    if since is not None:
+        return changes_since(store, stored.moment(since), now)
+    runs = sorted({row["as_of"] for row in store.runs(since=now - timedelta(days=3650)) if row["as_of"] is not None})
+    if len(runs) < 2 and not (runs and runs[0] < now - _USUAL):
+        return Changes(hint=_NOTHING_BEFORE)
+    return changes_since(store, min(runs[-2] if len(runs) > 1 else runs[0], now - _USUAL), now)
+
+
+def _team_of(inventory: Inventory | None, house: House) -> TeamOf:
+    labels = {}
+    if inventory is not None:
+        labels = {project.id: dict(project.labels) for project in inventory.all(Project) if project.labels}
+    return lambda project: house.settings.team_of(project, labels.get(project, {})) if project else ""
+
+
+def _drawn(inventory: Inventory | None, context: Context, principals: tuple[str, ...]) -> tuple[tuple[Drawn, ...], str]:
+    if inventory is None or not inventory.coverage(Part.POLICIES):
+        if principals:
+            raise ConfigError([f"--principal {principals[0]}: {_NO_INVENTORY}"])
+        return (), _NO_INVENTORY
+    graph = graph_of(inventory, context.catalogue, context.as_of, context.trusted_domains)
+    return draw(inventory, graph, principals), _NOBODY
+
+
+def _write(output: str, page: str) -> None:
+    try:
+        Path(output).write_text(page, encoding="utf-8")
+    except OSError as error:
+        raise ConfigError([f"--output {output}: {error}"]) from error
+
+
+def _summary(report: Report, output: str | None, size: int) -> str:
+    lines = [
+        f"{len(report.cards):,} findings, {len(report.changes.news):,} new or worse, {report.coverage.blind} not seen"
+    ]
+    lines += [f"could not be read: {problem}" for problem in report.coverage.problems[:20]]
+    if output is not None:
+        lines.append(f"wrote {output} ({size / 1e6:.1f} MB)")
+    return "".join(f"{printable(line)}\n" for line in lines)
