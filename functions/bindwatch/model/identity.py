@@ -1,9 +1,10 @@
 """The value of a parsed member: what kind of identity it is, and what its form tells about it."""
 
-from dataclasses import dataclass
 from enum import StrEnum
 
-from bindwatch.model.account_email import AccountOrigin, account_origin
+import msgspec
+
+from bindwatch.model.account_email import AccountOrigin, account_origin, is_agent_domain
 from bindwatch.model.gke_pool import POOLS_OF_PROJECT
 
 
@@ -41,8 +42,7 @@ _DEFAULT_ORIGINS = frozenset(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Principal:
+class Principal(msgspec.Struct, frozen=True, gc=False):
     """One parsed member; what its form does not tell is empty. Compare principals by `identity`, not by `member`.
 
     A MALFORMED one keeps whatever could still be read from it, so that a search for the intended one has something
@@ -139,7 +139,7 @@ class Principal:
     @property
     def is_service_agent(self) -> bool:
         """Whether Google runs this service account. Decided by its domain: anyone may name one `service-123`."""
-        return self._origin() is AccountOrigin.AGENT
+        return self.kind is PrincipalKind.SERVICE_ACCOUNT and is_agent_domain(self.domain)
 
     @property
     def is_default_service_account(self) -> bool:

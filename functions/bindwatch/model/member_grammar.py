@@ -2,9 +2,9 @@
 
 import re
 from collections.abc import Callable
-from dataclasses import field, fields, make_dataclass, replace
 from functools import lru_cache
-from typing import Any
+
+from msgspec.structs import replace
 
 from bindwatch.model.account_email import account_project, is_account_domain
 from bindwatch.model.gke_pool import (
@@ -35,7 +35,7 @@ _DELETED_KINDS = ("user:", "serviceAccount:", "group:", "principal:", "principal
 def read_member(member: str) -> Principal:
     """Read a member strictly: what IAM would not match is MALFORMED with its problem, and nothing is suggested."""
     if member in ("allUsers", "allAuthenticatedUsers"):
-        return _principal(PrincipalKind.PUBLIC, member)
+        return Principal(PrincipalKind.PUBLIC, member)
     head, _, rest = member.partition(":")
     reader = _READERS.get(head)
     if reader is not None:
@@ -47,47 +47,32 @@ def read_member(member: str) -> Principal:
     return _malformed(member, "it starts with no prefix IAM knows, such as user: or serviceAccount:")
 
 
-# A frozen dataclass sets its fields one by one through `object.__setattr__`, which took half of the time of reading a
-# million members. A twin that is not frozen has the same slots, so it can be filled and then become a Principal.
-_Draft: Any = make_dataclass(
-    "_Draft", [(each.name, each.type, field(default=each.default)) for each in fields(Principal)], slots=True
-)
-
-
-def _principal(
-    kind: PrincipalKind,
+def _malformed(
     member: str,
+    problem: str,
     *,
     email: str = "",
     project: str = "",
     project_number: str = "",
     pool: str = "",
-    namespace: str = "",
-    service_account: str = "",
-    ksa_uid: str = "",
+    names: tuple[str, str] | None = None,
     subject: str = "",
     selector: str = "",
 ) -> Principal:
-    names = (namespace, service_account, ksa_uid)
-    draft = _Draft(kind, member, email, "", project, project_number, pool, *names, subject, selector)
-    draft.__class__ = Principal
-    principal: Principal = draft
-    return principal
-
-
-def _with_email(
-    kind: PrincipalKind, member: str, email: str, domain: str, project: str = "", project_number: str = ""
-) -> Principal:
-    draft = _Draft(kind, member, email, domain, project, project_number)
-    draft.__class__ = Principal
-    principal: Principal = draft
-    return principal
-
-
-def _malformed(member: str, problem: str, *, names: tuple[str, str] | None = None, **read: str) -> Principal:
     namespace, account = names or ("", "")
-    principal = _principal(PrincipalKind.MALFORMED, member, namespace=namespace, service_account=account, **read)
-    return replace(principal, problem=problem)
+    return Principal(
+        PrincipalKind.MALFORMED,
+        member,
+        email,
+        project=project,
+        project_number=project_number,
+        pool=pool,
+        namespace=namespace,
+        service_account=account,
+        subject=subject,
+        selector=selector,
+        problem=problem,
+    )
 
 
 def _read_user(member: str, rest: str) -> Principal:
@@ -96,14 +81,14 @@ def _read_user(member: str, rest: str) -> Principal:
         return _not_an_email(member, rest)
     if is_account_domain(domain):
         return _service_account(member, local, domain)
-    return _with_email(PrincipalKind.USER, member, f"{local}@{domain}", domain)
+    return Principal(PrincipalKind.USER, member, f"{local}@{domain}", domain)
 
 
 def _read_group(member: str, rest: str) -> Principal:
     local, _, domain = rest.lower().partition("@")
     if not local or not _is_domain(domain) or _NOT_IN_LOCAL.search(local):
         return _not_an_email(member, rest)
-    return _with_email(PrincipalKind.GROUP, member, f"{local}@{domain}", domain)
+    return Principal(PrincipalKind.GROUP, member, f"{local}@{domain}", domain)
 
 
 def _read_service_account(member: str, rest: str) -> Principal:
@@ -113,7 +98,7 @@ def _read_service_account(member: str, rest: str) -> Principal:
         if legacy is None or not project:
             return _not_an_email(member, rest)
         pool, namespace, account = legacy.groups()
-        return _principal(
+        return Principal(
             PrincipalKind.WORKLOAD, member, project=project, pool=pool, namespace=namespace, service_account=account
         )
     local, _, domain = rest.lower().partition("@")
@@ -124,7 +109,7 @@ def _read_service_account(member: str, rest: str) -> Principal:
 
 def _service_account(member: str, local: str, domain: str) -> Principal:
     project, number = account_project(local, domain)
-    return _with_email(PrincipalKind.SERVICE_ACCOUNT, member, f"{local}@{domain}", domain, project, number)
+    return Principal(PrincipalKind.SERVICE_ACCOUNT, member, f"{local}@{domain}", domain, project, number)
 
 
 def _not_an_email(member: str, rest: str) -> Principal:
@@ -158,7 +143,7 @@ def _read_domain(member: str, rest: str) -> Principal:
     domain = rest.lower()
     if not _is_domain(domain):
         return _malformed(member, "no domain name stands after the prefix")
-    return _with_email(PrincipalKind.DOMAIN, member, "", domain)
+    return Principal(PrincipalKind.DOMAIN, member, "", domain)
 
 
 @lru_cache(maxsize=32768)
@@ -169,7 +154,7 @@ def _is_domain(text: str) -> bool:
 def _read_project_role(member: str, rest: str) -> Principal:
     if not rest or _SPACE.search(rest):
         return _malformed(member, "no project stands after the prefix")
-    return _principal(PrincipalKind.PROJECT_ROLE, member, project=rest)
+    return Principal(PrincipalKind.PROJECT_ROLE, member, project=rest)
 
 
 def _read_deleted(member: str, rest: str) -> Principal:
@@ -197,7 +182,7 @@ def _read_principal(member: str, rest: str) -> Principal:
         pool, _, selector = rest[len(_WORKFORCE_POOLS) :].partition("/")
         if not pool or not selector.startswith("subject/") or selector == "subject/":
             return _malformed(member, "after the workforce pool stands subject/SUBJECT", pool=pool, selector=selector)
-        return _principal(PrincipalKind.WORKFORCE, member, pool=pool, subject=selector[len("subject/") :])
+        return Principal(PrincipalKind.WORKFORCE, member, pool=pool, subject=selector[len("subject/") :])
     if rest.startswith("//goog/"):
         if rest.startswith("//goog/subject/"):
             return _read_user(member, rest[len("//goog/subject/") :])
@@ -213,7 +198,7 @@ def _read_principal_set(member: str, rest: str) -> Principal:
         if not pool or not _EXTERNAL_SET.fullmatch(selector):
             problem = "after the workforce pool stands group/GROUP, attribute.NAME/VALUE or *"
             return _malformed(member, problem, pool=pool, selector=selector)
-        return _principal(PrincipalKind.WORKFORCE_SET, member, pool=pool, selector=selector)
+        return Principal(PrincipalKind.WORKFORCE_SET, member, pool=pool, selector=selector)
     if rest.startswith("//goog/"):
         return _of_google(member, rest[len("//goog/") :])
     if rest.startswith(_HIERARCHY):
@@ -223,12 +208,12 @@ def _read_principal_set(member: str, rest: str) -> Principal:
 
 def _of_google(member: str, text: str) -> Principal:
     if text == "public:all":
-        return _principal(PrincipalKind.PUBLIC, member)
+        return Principal(PrincipalKind.PUBLIC, member)
     kind, _, value = text.partition("/")
     if kind == "group":
         return _read_group(member, value)
     if kind == "cloudIdentityCustomerId" and value and "/" not in value and not _SPACE.search(value):
-        return _principal(PrincipalKind.CUSTOMER, member, subject=value)
+        return Principal(PrincipalKind.CUSTOMER, member, subject=value)
     return _malformed(member, "the sets of goog are public:all, group/EMAIL and cloudIdentityCustomerId/ID")
 
 
@@ -236,7 +221,7 @@ def _of_hierarchy(member: str, text: str) -> Principal:
     match text.split("/", 2):
         case ["projects" | "folders" | "organizations" as level, number, selector] if _is_number(number) and selector:
             project_number = number if level == "projects" else ""
-            return _principal(PrincipalKind.RESOURCE_SET, member, project_number=project_number, selector=selector)
+            return Principal(PrincipalKind.RESOURCE_SET, member, project_number=project_number, selector=selector)
         case ["projects" | "folders" | "organizations" as level, *_]:
             return _malformed(member, f"after {level}/ stand its number and type/ServiceAccount")
         case _:
@@ -261,11 +246,11 @@ def _of_project(member: str, text: str, *, whole: bool) -> Principal:
         if not _EXTERNAL_SET.fullmatch(selector):
             problem = "after the pool of a principalSet stands group/GROUP, attribute.NAME/VALUE or *"
             return _malformed(member, problem, project_number=number, pool=pool, selector=selector)
-        return _principal(PrincipalKind.FEDERATED_SET, member, project_number=number, pool=pool, selector=selector)
+        return Principal(PrincipalKind.FEDERATED_SET, member, project_number=number, pool=pool, selector=selector)
     if not selector.startswith("subject/") or selector == "subject/":
         problem = "after the pool of a principal stands subject/SUBJECT"
         return _malformed(member, problem, project_number=number, pool=pool, selector=selector)
-    return _principal(
+    return Principal(
         PrincipalKind.FEDERATED, member, project_number=number, pool=pool, subject=selector[len("subject/") :]
     )
 
@@ -293,7 +278,7 @@ def _of_gke_pool(member: str, number: str, pool: str, selector: str, *, whole: b
         problem = _id_for_number(number)
     elif whole:
         if selector == "*" or CLUSTER_SET.fullmatch(selector):
-            return _principal(
+            return Principal(
                 PrincipalKind.WORKLOAD_SET,
                 member,
                 project=project,
@@ -302,7 +287,7 @@ def _of_gke_pool(member: str, number: str, pool: str, selector: str, *, whole: b
                 selector=selector,
             )
         if named := NAMESPACE_SET.fullmatch(selector):
-            return _principal(
+            return Principal(
                 PrincipalKind.WORKLOAD_SET,
                 member,
                 project=project,
@@ -313,7 +298,7 @@ def _of_gke_pool(member: str, number: str, pool: str, selector: str, *, whole: b
             )
         problem = "the sets of a GKE pool are namespace/NAMESPACE, kubernetes.cluster/https://… and *"
     elif workload := WORKLOAD_SUBJECT.fullmatch(selector):
-        return _principal(
+        return Principal(
             PrincipalKind.WORKLOAD,
             member,
             project=project,
@@ -323,7 +308,7 @@ def _of_gke_pool(member: str, number: str, pool: str, selector: str, *, whole: b
             service_account=workload[2],
         )
     elif by_uid := WORKLOAD_UID.fullmatch(selector):
-        return _principal(
+        return Principal(
             PrincipalKind.WORKLOAD,
             member,
             project=project,
@@ -352,13 +337,13 @@ def _of_service(member: str, rest: str, *, whole: bool) -> Principal:
     if agents := _AGENT_DOMAIN.fullmatch(host):
         number = agents[1] or ""
         if whole:
-            return _principal(PrincipalKind.AGENT_SET, member, project_number=number, pool=host, selector=path)
-        return _principal(PrincipalKind.AGENT, member, project_number=number, pool=host, subject=path)
+            return Principal(PrincipalKind.AGENT_SET, member, project_number=number, pool=host, selector=path)
+        return Principal(PrincipalKind.AGENT, member, project_number=number, pool=host, subject=path)
     if managed := _MANAGED_DOMAIN.fullmatch(host):
         pool, number = managed.groups()
         if whole:
-            return _principal(PrincipalKind.FEDERATED_SET, member, project_number=number, pool=pool, selector=path)
-        return _principal(PrincipalKind.FEDERATED, member, project_number=number, pool=pool, subject=path)
+            return Principal(PrincipalKind.FEDERATED_SET, member, project_number=number, pool=pool, selector=path)
+        return Principal(PrincipalKind.FEDERATED, member, project_number=number, pool=pool, subject=path)
     if not host.endswith(".googleapis.com") or host == "iam.googleapis.com":
         return _malformed(member, f"{host}/{path.partition('/')[0]} issues no identities that IAM knows")
     _, _, below = path.partition("projects/")
@@ -366,8 +351,8 @@ def _of_service(member: str, rest: str, *, whole: bool) -> Principal:
     number = number if _is_number(number) and path.startswith("projects/") else ""
     if whole:
         selector = tail if number else path
-        return _principal(PrincipalKind.RESOURCE_SET, member, project_number=number, selector=selector)
-    return _principal(PrincipalKind.RESOURCE, member, project_number=number, subject=path)
+        return Principal(PrincipalKind.RESOURCE_SET, member, project_number=number, selector=selector)
+    return Principal(PrincipalKind.RESOURCE, member, project_number=number, subject=path)
 
 
 _READERS: dict[str, Callable[[str, str], Principal]] = {

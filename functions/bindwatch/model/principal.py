@@ -1,8 +1,9 @@
 """Principals: one parsed value for every way IAM, deny policies, logs and Kubernetes write an identity."""
 
 import re
-from dataclasses import replace
 from functools import lru_cache
+
+from msgspec.structs import replace
 
 from bindwatch.model.account_email import is_account_domain
 from bindwatch.model.identity import Principal, PrincipalKind
