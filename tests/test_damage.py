@@ -4,21 +4,22 @@ import json
 import random
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bindwatch.engine import Engine
+from bindwatch.engine import Engine, Verdict
 from bindwatch.errors import InputError
-from bindwatch.model.log_entry import LogEntry, from_dict
+from bindwatch.model.log_entry import LogEntry, decode, from_dict
 from bindwatch.rule import Context
 from bindwatch.rules import LOG_RULES
 from generate import BUSY, generate_entries
 from generate.damage import damaged, damaged_line
 
 CONTEXT = Context(as_of=datetime(2026, 11, 3, tzinfo=UTC), trusted_domains=frozenset({"example.com"}))
-PROPERTIES = [name for name in vars(LogEntry) if not name.startswith("_") and name not in ("wire", "payload")]
+PROPERTIES = [name for name in vars(LogEntry) if not name.startswith("_") and name not in ("rest", "payload")]
 
 
 def judge(engine: Engine, line: bytes) -> object:
@@ -89,6 +90,93 @@ def test_every_entry_of_the_corpus_is_judged_or_named(corpus: Path) -> None:
     assert len(lines) > 150
     reasons = [verdict for line in lines if isinstance(verdict := judge(engine, line), str)]
     assert len(reasons) < len(lines) // 2
+
+
+def shuffled(rng: random.Random, value: Any) -> Any:
+    """The same JSON with the keys of its objects in another order."""
+    if isinstance(value, dict):
+        names = rng.sample(sorted(value), len(value))
+        return {name: shuffled(rng, value[name]) for name in names}
+    return [shuffled(rng, item) for item in value] if isinstance(value, list) else value
+
+
+def disguised(rng: random.Random, line: bytes) -> bytes:
+    """The same entry in other bytes: keys in another order or repeated, escapes where none are needed, white space."""
+    text = json.dumps(shuffled(rng, json.loads(line)), separators=rng.choice([(",", ":"), (", ", " : ")]))
+    for _ in range(rng.randrange(4)):
+        at = rng.randrange(1, len(text))
+        if text[at].isalpha() and text[at - 1].isalpha() and "\\" not in text[max(0, at - 6) : at + 1]:
+            text = f"{text[:at]}\\u{ord(text[at]):04x}{text[at + 1 :]}"
+    try:
+        json.loads(text)
+    except ValueError:  # it was a literal, which has no escapes
+        return line
+    if rng.random() < 0.3:
+        text = '{"protoPayload":{"methodName":"nothing.happened","status":{"code":5}},' + text[1:]
+    return text.encode()
+
+
+def suspect(rng: random.Random, line: bytes) -> bytes:
+    """The entry with one of its facts changed into what some rule is there for."""
+    value = json.loads(line)
+    payload = value["protoPayload"]
+    match rng.randrange(7):
+        case 0:
+            payload.setdefault("requestMetadata", {})["callerSuppliedUserAgent"] = "cloudfox/1.0"
+        case 1:
+            payload["status"] = {"code": rng.choice((7, "7", 7.0, True))}
+        case 2:
+            payload["authenticationInfo"] = {"principalEmail": "eve@gmail.com"}
+        case 3:
+            payload["request"] = {**payload.get("request", {}), "delegates": ["a@p.iam.gserviceaccount.com"] * 2}
+        case 4:
+            payload.setdefault("authenticationInfo", {})["serviceAccountDelegationInfo"] = [
+                {"firstPartyPrincipal": {"principalEmail": "eve@gmail.com"}}
+            ]
+        case 5:
+            value["severity"] = "ERROR"
+            payload["status"] = {"message": "gone"}
+        case _:
+            payload["methodName"] = rng.choice(("SetIamPolicy", "GenerateAccessToken", "x.CreateServiceAccountKey"))
+    return json.dumps(value).encode()
+
+
+def said(verdict: Verdict | InputError) -> object:
+    return str(verdict) if isinstance(verdict, InputError) else verdict
+
+
+def test_what_is_remembered_never_hides_a_finding(corpus: Path) -> None:
+    """With memory, all entries by one engine; without, each by itself from its own decode."""
+    rng = random.Random(30)
+    sound = [line.strip() for line in generate_entries(1500, seed=8, mix=BUSY)]
+    sound += [line for line in corpus_lines(corpus) if b'"protoPayload": {' in line]
+    lines = []
+    for line in sound:
+        damage = json.dumps(damaged(rng, json.loads(line))).encode("utf-8", "surrogatepass")
+        lines += [line, disguised(rng, line), suspect(rng, line), damage, damaged_line(rng, line), line]
+    engine = Engine(CONTEXT, LOG_RULES)
+    spoken = {place: said(verdict) for place, verdict in engine.judge_lines(lines)}
+    again = {place: said(verdict) for place, verdict in engine.judge_lines(lines)}
+    alone: dict[int, object] = {}
+    for place, line in enumerate(lines):
+        try:
+            verdict = engine.judge_entry(decode(line))
+        except InputError as error:
+            alone[place] = str(error)
+            continue
+        if verdict:
+            alone[place] = verdict
+    assert spoken == again == alone
+    assert len(spoken) > len(sound) // 10
+
+
+def test_the_same_entry_in_other_bytes_is_judged_the_same() -> None:
+    rng = random.Random(31)
+    engine = Engine(CONTEXT, LOG_RULES)
+    for line in generate_entries(1500, seed=9, mix=BUSY):
+        verdict = engine.judge_line(line)
+        assert engine.judge_line(disguised(rng, line)) == verdict
+        assert engine.judge_entry(from_dict(json.loads(line))) == verdict  # read by the tolerant decode
 
 
 def test_the_order_of_the_rules_changes_nothing() -> None:

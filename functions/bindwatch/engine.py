@@ -1,18 +1,21 @@
 """Judging: which rules look at a subject, and what they found.
 
 The cost of an entry does not grow with rules whose methods it does not have: dispatch is memoised by service, method
-and outcome. Traffic that repeats itself (a workload minting its token every hour) is judged once: the facts that
-decide are remembered when they gave no finding, and the same facts again cost one look-up.
+and outcome. Nor is a rule asked twice for what it said already: entries repeat by the thousand (a workload mints its
+token every hour), so each rule is first asked with nothing but the facts of an entry at hand (`model.log_wire`). One
+that stays quiet without wanting more will stay quiet for every entry with these facts, and what is remembered of the
+facts is which rules are left to ask. Mostly none is, and the entry costs its decoding and one look-up.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
 from bindwatch.errors import InputError
 from bindwatch.inventory import Coverage, Inventory
 from bindwatch.model.finding import Finding
-from bindwatch.model.log_entry import LogEntry, decode, decode_facts
+from bindwatch.model.log_entry import LogEntry, NotInFactsError, decode
+from bindwatch.model.log_wire import NO_FACTS, UNREADABLE, Facts, decode_facts, read_facts
 from bindwatch.rule import Context, Outcome, Rule
 
 _MOST_REMEMBERED: Final = 32_768
@@ -48,16 +51,20 @@ class Verdict:
 
 
 NOTHING: Final = Verdict()
-_Guard = Callable[[LogEntry, Context], bool] | None
-_Rules = tuple[tuple[_Guard, tuple[Rule[LogEntry], ...]], ...]
+Witness = Callable[[Facts, int], None]
+Guard = Callable[[LogEntry, Context], bool] | None
+Group = tuple[Guard, tuple[Rule[LogEntry], ...]]
+Rules = tuple[Group, ...]
+"""Log rules by the guard they share."""
+NO_RULES: Final[Rules] = ()
 
 
 class Engine:
     """Judges entries and inventories with a fixed set of rules in a fixed context.
 
     Judging twice gives equal verdicts; the order of the rules does not matter beyond the order of the findings.
-    Several threads may share one: what it remembers are a set and a dictionary, each change to which is a single step,
-    and two that learn the same at once learn it equally.
+    Several threads may share one: what it remembers are dictionaries, each change to which is a single step, and two
+    that learn the same at once learn it equally.
     """
 
     def __init__(
@@ -69,10 +76,11 @@ class Engine:
         self.context = context
         self.log_rules = tuple(log_rules)
         self.inventory_rules = tuple(inventory_rules)
-        self._dispatch: dict[tuple[str, str, bool], _Rules] = {}
-        self._quiet: set[int] = set()
+        self._dispatch: dict[tuple[str, str, bool], Rules] = {}
+        self._left: dict[int, Rules] = {}
+        self._alike: dict[Rules, Rules] = {}
 
-    def rules_for(self, service: str, method: str, *, has_failed: bool) -> _Rules:
+    def rules_for(self, service: str, method: str, *, has_failed: bool) -> Rules:
         """The rules that read entries of this method and outcome, by their guards."""
         key = (service, method, has_failed)
         rules = self._dispatch.get(key)
@@ -90,33 +98,66 @@ class Engine:
 
     def judge_line(self, line: bytes) -> Verdict:
         """Judge one entry from its JSON text. Raises InputError where it is no audit log entry."""
-        facts = decode_facts(line)
-        if facts is None:
-            return self.judge_entry(decode(line))
-        # A hash stands for the facts: comparing them would touch twenty cold objects. It is 61 bits, keyed anew in
-        # each process, so that nobody outside can aim for a collision.
-        known = hash(facts)
-        if known in self._quiet:
-            return NOTHING
-        # Few rules ask for more than the facts, so the rest is decoded for those alone.
-        entry = LogEntry.known_by(facts, line) if facts.proto_payload.method_name else decode(line)
-        return self._judge(entry, known)
+        return self.judge_data(line)[1]
 
     def judge_data(self, line: bytes) -> tuple[LogEntry, Verdict]:
         """Judge one entry from its JSON text as `judge_line` does, for who needs the entry as well."""
-        facts = decode_facts(line)
-        entry = decode(line, facts)
+        facts = read_facts(line)
         if facts is None:
+            entry = decode(line)
             return entry, self.judge_entry(entry)
-        known = hash(facts)
-        return entry, NOTHING if known in self._quiet else self._judge(entry, known)
+        entry = LogEntry(facts, line)
+        return entry, self._ask(entry, self._rules_left(entry, hash(facts)))
+
+    def judge_lines(
+        self, lines: Iterable[bytes], witness: Witness | None = None
+    ) -> Iterator[tuple[int, Verdict | InputError]]:
+        """Judge entries line by line: what is not quiet, each with its place among the lines, from 0.
+
+        A bad line gives its InputError and costs its neighbours nothing. `witness` is told the facts of every entry,
+        quiet or not, with their hash.
+        """
+        remembered = self._left.get
+        for place, line in enumerate(lines):
+            # Nine entries in ten end at the `continue`: what stands before it is the cost of judging a log.
+            try:
+                facts = decode_facts(line)
+            except UNREADABLE:
+                facts = NO_FACTS
+            known = hash(facts)
+            if witness is not None:
+                witness(facts, known)
+            if remembered(known) is NO_RULES:
+                continue
+            try:
+                if facts.proto_payload.method_name:
+                    entry = LogEntry(facts, line)
+                    verdict = self._ask(entry, self._rules_left(entry, known))
+                else:
+                    entry = decode(line)
+                    if witness is not None:
+                        witness(entry.facts, hash(entry.facts))
+                    verdict = self.judge_entry(entry)
+            except InputError as error:
+                yield place, error
+                continue
+            if verdict is not NOTHING:
+                yield place, verdict
 
     def judge_entry(self, entry: LogEntry) -> Verdict:
-        """Judge one entry. Raises InputError where a rule asks for a part of it that turns out to be no text."""
+        """Judge one entry, remembering nothing.
+
+        Raises InputError where a rule asks for a part of it that turns out to be no text.
+        """
+        return self._ask(entry, self.rules_for(entry.service, entry.method, has_failed=entry.failed))
+
+    def _ask(self, entry: LogEntry, groups: Rules) -> Verdict:
+        if groups is NO_RULES:
+            return NOTHING
         context = self.context
         findings: list[Finding] = []
         failures: list[RuleFailure] = []
-        for guard, rules in self.rules_for(entry.service, entry.method, has_failed=entry.failed):
+        for guard, rules in groups:
             try:
                 if guard is not None and not guard(entry, context):
                     continue
@@ -135,14 +176,41 @@ class Engine:
                     failures.append(_failure(rule.id, entry, error))
         return Verdict(tuple(findings), tuple(failures)) if findings or failures else NOTHING
 
-    def _judge(self, entry: LogEntry, known: int) -> Verdict:
-        """Judge an entry, and remember what was quiet for reasons that hold for its repetitions."""
-        verdict = self.judge_entry(entry)
-        if verdict is NOTHING and not entry.was_read_deeply:
-            if len(self._quiet) >= _MOST_REMEMBERED:  # a bound, not a cache policy: what repeats comes back at once
-                self._quiet.clear()
-            self._quiet.add(known)
-        return verdict
+    def _rules_left(self, entry: LogEntry, known: int) -> Rules:
+        """The rules that may have something to say of an entry with these facts.
+
+        A hash stands for the facts: comparing them would touch twenty cold objects, and keeping them would cost a
+        kilobyte each. It is 61 bits, keyed anew in each process, so that nobody outside can aim for a collision.
+        """
+        left = self._left.get(known)
+        if left is None:
+            groups = self.rules_for(entry.service, entry.method, has_failed=entry.failed)
+            entry.is_sealed = True
+            left = tuple(asked for guard, rules in groups if (asked := self._still_to_ask(entry, guard, rules)))
+            entry.is_sealed = False
+            if len(self._left) >= _MOST_REMEMBERED:  # a bound, not a cache policy: what repeats comes back at once
+                self._left.clear()
+                self._alike.clear()
+            left = self._left[known] = self._alike.setdefault(left, left)
+        return left
+
+    def _still_to_ask(self, entry: LogEntry, guard: Guard, rules: tuple[Rule[LogEntry], ...]) -> Group | None:
+        """Those of some rules that are not quiet for reasons which the facts of the sealed entry tell."""
+        try:
+            if guard is not None and not guard(entry, self.context):
+                return None
+        except (Exception, NotInFactsError):
+            return guard, rules
+        left = tuple(rule for rule in rules if not self._is_quiet(rule, entry))
+        return (guard, left) if left else None
+
+    def _is_quiet(self, rule: Rule[LogEntry], entry: LogEntry) -> bool:
+        try:
+            for _ in rule.check(entry, self.context):
+                return False
+        except (Exception, NotInFactsError):
+            return False
+        return True
 
     def judge_inventory(self, inventory: Inventory) -> Verdict:
         """Judge a whole inventory. A rule whose input is absent is in `not_checked`, with the reason."""
@@ -161,17 +229,8 @@ class Engine:
         return Verdict(tuple(findings), tuple(failures), tuple(not_checked))
 
 
-def judge_lines(engine: Engine, lines: Iterable[bytes]) -> Iterable[Verdict | InputError]:
-    """Judge entries line by line; a bad line gives its InputError and costs its neighbours nothing."""
-    for line in lines:
-        try:
-            yield engine.judge_line(line)
-        except InputError as error:
-            yield error
-
-
-def _by_guard(rules: Iterable[Rule[LogEntry]]) -> _Rules:
-    groups: dict[_Guard, list[Rule[LogEntry]]] = {}
+def _by_guard(rules: Iterable[Rule[LogEntry]]) -> Rules:
+    groups: dict[Guard, list[Rule[LogEntry]]] = {}
     for rule in rules:
         groups.setdefault(rule.guard, []).append(rule)
     return tuple((guard, tuple(group)) for guard, group in groups.items())

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import StrEnum
 from fnmatch import translate
+from functools import lru_cache
 from typing import Final, Generic, TypeVar
 
 import msgspec
@@ -82,8 +83,13 @@ ANY_METHOD: Final = Method("*", "*", log="*")
 
 def _matches(pattern: str, text: str) -> bool:
     if "*" in pattern:
-        return re.fullmatch(translate(pattern), text, re.IGNORECASE) is not None
-    return pattern.lower() == text.lower()
+        return pattern == "*" or _glob(pattern).match(text) is not None
+    return pattern == text or pattern.lower() == text.lower()
+
+
+@lru_cache(maxsize=4096)
+def _glob(pattern: str) -> re.Pattern[str]:
+    return re.compile(translate(pattern), re.IGNORECASE)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -246,7 +252,8 @@ class Rule(Generic[S]):
             source: Source = subject.ref
             evidence: tuple[Source, ...] = (source, *match.evidence)
             observed_at = subject.timestamp
-            resource_name = subject.named(match.resource_name) if match.resource_name else subject.resource
+            named = match.resource_name
+            resource_name = subject.named(named) if named and named != subject.resource else subject.resource
             project = subject.project if match.project is None else match.project
             principal = match.principal or subject.caller_name
         elif isinstance(subject, WindowRow):

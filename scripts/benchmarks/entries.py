@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -10,7 +11,9 @@ from pathlib import Path
 import orjson
 
 from benchmarks.measure import Figure, in_turn, peak_megabytes
-from bindwatch.engine import Engine, judge_lines
+from bindwatch.cli.progress import Progress
+from bindwatch.cli.scan import scan
+from bindwatch.engine import Engine
 from bindwatch.model.log_entry import LogEntry
 from bindwatch.rule import Context, Method, Rule
 from bindwatch.rules import LOG_RULES
@@ -25,12 +28,18 @@ Rules = tuple[Rule[LogEntry], ...]
 
 JUDGE = """
 import sys
-from bindwatch.engine import Engine, judge_lines
+from bindwatch.engine import Engine
 from bindwatch.rule import Context
 from bindwatch.rules import LOG_RULES
 with open(sys.argv[1], 'rb') as lines:
-    for verdict in judge_lines(Engine(Context(), LOG_RULES), lines): pass
+    for verdict in Engine(Context(), LOG_RULES).judge_lines(lines): pass
 """
+
+STRANGERS = JUDGE.replace(
+    "judge_lines(lines)",
+    "judge_lines(line.replace(b'@example', b'%d@example' % n) for n, line in enumerate(lines))",
+)
+"""The same, as if nobody called twice: what is remembered must stay bounded."""
 
 
 def load(path: Path) -> Callable[[], None]:
@@ -50,8 +59,17 @@ def judge(path: Path, rules: Rules = LOG_RULES) -> Callable[[], None]:
 
     def contestant() -> None:
         with path.open("rb") as lines:
-            for _ in judge_lines(Engine(Context(), rules), lines):
+            for _ in Engine(Context(), rules).judge_lines(lines):
                 pass
+
+    return contestant
+
+
+def judge_windows(path: Path) -> Callable[[], None]:
+    """Scan the file as the command does, window rules and all."""
+
+    def contestant() -> None:
+        scan((str(path),), Context(), Progress(sys.stderr, quiet=True))
 
     return contestant
 
@@ -78,7 +96,13 @@ def figures() -> Iterator[Figure]:
             with path.open("wb") as file:
                 file.writelines(generate_entries(ENTRIES, mix=BUSY, projects=projects))
             strangers = judge(path, with_strangers(3))
-            seconds = in_turn({"load": load(path), "judge": judge(path), "strangers": strangers}, ROUNDS)
+            contestants = {
+                "load": load(path),
+                "judge": judge(path),
+                "strangers": strangers,
+                "windows": judge_windows(path),
+            }
+            seconds = in_turn(contestants, ROUNDS)
             what = f"{projects:,} projects: "
             bounded = projects == BOUNDED  # the other tells how the figures change with the size of the organization
             yield Figure(
@@ -87,10 +111,19 @@ def figures() -> Iterator[Figure]:
                 "x",
                 at_least=1.0 if bounded else None,
             )
+            yield Figure(
+                f"{what}speed of a scan with window rules / orjson.loads",
+                seconds["load"] / seconds["windows"],
+                "x",
+                at_least=0.5 if bounded else None,
+            )
             yield Figure(f"{what}entries judged", ENTRIES / seconds["judge"], "/s")
             cost = seconds["strangers"] / seconds["judge"]
             yield Figure(
                 f"{what}cost of three times the rules, methods absent", cost, "x", at_most=1.05 if bounded else None
             )
+            if bounded:
+                strange = peak_megabytes(STRANGERS, str(path)) - nothing
+                yield Figure(f"{what}memory where no caller comes twice", strange, "MB", at_most=80)
             memory = peak_megabytes(JUDGE, str(path)) - nothing
             yield Figure(f"{what}memory above a bare interpreter", memory, "MB", at_most=80 if bounded else None)

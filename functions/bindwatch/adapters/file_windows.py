@@ -16,7 +16,8 @@ from bindwatch.diagnosis.link import BROKEN
 from bindwatch.engine import NOTHING, Verdict
 from bindwatch.errors import InputError
 from bindwatch.model.finding import Finding, State
-from bindwatch.model.log_entry import Facts, LogEntry, decode, decode_facts
+from bindwatch.model.log_entry import LogEntry, decode
+from bindwatch.model.log_wire import Facts, read_facts
 from bindwatch.pipeline import Delivery, deliver, record, sweep_windows
 from bindwatch.rule import Context, Rule, WindowRow
 
@@ -26,6 +27,7 @@ LEAST: Final = 2
 _BATCH: Final = 2_000
 _JOINED: Final = frozenset({BROKEN})
 """Rules whose findings a window joins with what their principals did."""
+_MOST_REMEMBERED: Final = 65_536
 
 
 class FileWindows:
@@ -37,6 +39,8 @@ class FileWindows:
         self._joined = _JOINED & {rule.id for rule in self._rules}
         self._context = context
         self._named: dict[tuple[str, str], bool] = {}
+        self._seen: dict[int, int | None] = {}
+        self._passed: set[int] = set()
         self._counts: Counter[int] = Counter()
         self._callers: frozenset[int] = frozenset()
         self._noted: list[Finding] = []
@@ -45,11 +49,16 @@ class FileWindows:
         self._first: datetime | None = None
         self._last: datetime | None = None
 
-    def see(self, line: bytes) -> None:
-        """Count an entry if a window rule could build on it."""
-        facts = decode_facts(line)
-        if facts is not None and self._counts_for_a_rule(facts):
-            self._counts[_caller(facts)] += 1
+    def see(self, facts: Facts, known: int) -> None:
+        """Count an entry if a window rule could build on it; `known` is the hash of its facts."""
+        try:
+            caller = self._seen[known]
+        except KeyError:
+            if len(self._seen) > _MOST_REMEMBERED:  # hostile entries must not fill the memory
+                self._seen.clear()
+            caller = self._seen[known] = _caller(facts) if self._counts_for_a_rule(facts) else None
+        if caller is not None:
+            self._counts[caller] += 1
 
     def note(self, verdict: Verdict) -> None:
         """Remember the findings that later entries of their principals may end or add to."""
@@ -64,17 +73,35 @@ class FileWindows:
         return bool(self._callers or self._actors)
 
     def keep(self, line: bytes) -> None:
-        """Keep an entry of one of those callers."""
-        facts = decode_facts(line)
+        """Keep an entry of one of those callers, or of whom a finding waits for."""
+        facts = read_facts(line)
         if facts is None:
+            self._keep_any(line)
             return
-        if _caller(facts) not in self._callers and not (self._actors and self._is_awaited(facts, line)):
+        known = hash(facts)
+        if known in self._passed:
             return
+        entry = LogEntry(facts, line)
+        if self._is_awaited(entry):
+            self._keep(entry)
+            return
+        if len(self._passed) > _MOST_REMEMBERED:
+            self._passed.clear()
+        self._passed.add(known)
+
+    def _keep_any(self, line: bytes) -> None:
         try:
-            entry = decode(line, facts)
+            entry = decode(line)
         except InputError:
             return
-        time = entry.time
+        if self._is_awaited(entry):
+            self._keep(entry)
+
+    def _keep(self, entry: LogEntry) -> None:
+        try:
+            time = entry.time
+        except InputError:
+            return
         if time is None:
             return
         self._first = min(self._first or time, time)
@@ -94,19 +121,25 @@ class FileWindows:
             until = self._last + timedelta(seconds=1)
             return sweep_windows(store, self._rules, self._context, until, since=self._first)
 
-    def _is_awaited(self, facts: Facts, line: bytes) -> bool:
-        """Whether somebody of whom a finding is noted made the call, or acted through its caller."""
-        entry = LogEntry.known_by(facts, line)
-        return entry.caller_key in self._actors or any(hop.identity in self._actors for hop in entry.impersonators)
+    def _is_awaited(self, entry: LogEntry) -> bool:
+        """Whether the facts of an entry say that a window rule could build on it, or that a finding waits for it."""
+        if _caller(entry.facts) in self._callers:
+            return True
+        actors = self._actors
+        return bool(actors) and (
+            entry.caller_key in actors or any(hop.identity in actors for hop in entry.impersonators)
+        )
 
     def _counts_for_a_rule(self, facts: Facts) -> bool:
         deed = facts.proto_payload
+        if not deed.method_name:
+            return False
         if deed.status.code or deed.authentication_info.service_account_key_name:
             return True
         key = (deed.service_name, deed.method_name)
         named = self._named.get(key)
         if named is None:
-            if len(self._named) > 65_536:  # hostile method names must not fill the memory
+            if len(self._named) > _MOST_REMEMBERED:  # hostile method names must not fill the memory
                 self._named.clear()
             named = self._named[key] = any(
                 method.matches(*key)

@@ -1,7 +1,7 @@
 """`bindwatch scan`: findings of audit logs and inventories on disk."""
 
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -23,7 +23,6 @@ from bindwatch.house.exemptions import exempting, expired
 from bindwatch.house.house import House
 from bindwatch.inventory import Inventory
 from bindwatch.model.finding import Severity
-from bindwatch.model.log_entry import decode
 from bindwatch.pipeline import (
     Delivery,
     FindingStore,
@@ -41,6 +40,8 @@ if TYPE_CHECKING:
     from bindwatch.adapters.duckdb import DuckDBStore
 
 _BATCH: Final = 2_000
+Judge = Callable[[list[bytes]], Iterator[tuple[int, Verdict | InputError]]]
+"""Judges some lines and says of each that is not quiet what was found, or why it is no entry."""
 
 
 def scan(
@@ -62,7 +63,7 @@ def scan(
     window_rules = house.window_rules(WINDOW_RULES)
     if store is None:
         windows = FileWindows(window_rules, context)
-        _judge_logs(reader, outcome, lambda line: _judged(engine, windows, line))
+        _judge_logs(reader, outcome, _watched(engine, windows))
         if windows.wanted:
             for part in reader.log_lines_again():
                 for line in _lines_of(part):
@@ -80,28 +81,29 @@ def scan(
     return outcome
 
 
-def _judged(engine: Engine, windows: FileWindows, line: bytes) -> Verdict:
-    verdict = engine.judge_line(line)
-    windows.see(line)
-    if verdict:
-        windows.note(verdict)
-    return verdict
+def _watched(engine: Engine, windows: FileWindows) -> Judge:
+    """Judge, and let the window rules know of everything."""
+
+    def judge(lines: list[bytes]) -> Iterator[tuple[int, Verdict | InputError]]:
+        for place, verdict in engine.judge_lines(lines, windows.see):
+            if isinstance(verdict, Verdict):
+                windows.note(verdict)
+            yield place, verdict
+
+    return judge
 
 
-def _judge_logs(reader: InputReader, outcome: Outcome, judge: Callable[[bytes], Verdict]) -> None:
+def _judge_logs(reader: InputReader, outcome: Outcome, judge: Judge) -> None:
     reading = reader.reading
     for part in reader.log_lines():
         first = part.line if isinstance(part, Item) else part.first_line
         lines = _lines_of(part)
         refused = 0
-        for offset, line in enumerate(lines):
-            try:
-                verdict = judge(line)
-            except InputError as error:
+        for offset, verdict in judge(lines):
+            if isinstance(verdict, InputError):
                 refused += 1
-                reader.refuse(part.file, first + offset, line, error)
-                continue
-            if verdict:
+                reader.refuse(part.file, first + offset, lines[offset], verdict)
+            else:
                 outcome.add(verdict)
         reading.entries += len(lines) - refused
 
@@ -121,17 +123,22 @@ def _store_logs(
     batch: list[Delivery] = []
     span: list[datetime] = []
 
-    def judge(line: bytes) -> Verdict:
-        entry = decode(line)
-        verdict = engine.judge_entry(entry)
-        time = entry.time
-        if time is not None:
-            span[:] = [min(span[0], time), max(span[1], time)] if span else [time, time]
-        batch.append(Delivery(entry, verdict, time or engine.context.as_of))
-        if len(batch) >= _BATCH:
-            deliver(batch, store)
-            batch.clear()
-        return verdict
+    def judge(lines: Sequence[bytes]) -> Iterator[tuple[int, Verdict | InputError]]:
+        for place, line in enumerate(lines):
+            try:
+                entry, verdict = engine.judge_data(line)
+                time = entry.time
+            except InputError as error:
+                yield place, error
+                continue
+            if time is not None:
+                span[:] = [min(span[0], time), max(span[1], time)] if span else [time, time]
+            batch.append(Delivery(entry, verdict, time or engine.context.as_of))
+            if len(batch) >= _BATCH:
+                deliver(batch, store)
+                batch.clear()
+            if verdict:
+                yield place, verdict
 
     _judge_logs(reader, outcome, judge)
     deliver(batch, store)

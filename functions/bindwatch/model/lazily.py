@@ -26,8 +26,5 @@ class lazily(Generic[T]):  # noqa: N801 - a decorator, spelled like `cached_prop
         """The value, from now on an ordinary attribute of the instance."""
         if instance is None:
             return self
-        value = instance.__dict__[self._name] = self._compute_for(instance)
+        value = instance.__dict__[self._name] = self._compute(instance)
         return value
-
-    def _compute_for(self, instance: Any) -> T:
-        return self._compute(instance)

@@ -39,7 +39,7 @@ def with_previous_policy(entry: LogEntry, store: FindingStore) -> LogEntry:
     deltas = [_delta("ADD", grant) for grant in (new - old).elements()]
     deltas += [_delta("REMOVE", grant) for grant in (old - new).elements()]
     service_data = msgspec.Raw(msgspec.json.encode({"policyDelta": {"bindingDeltas": deltas}}))
-    return LogEntry(entry.wire, msgspec.structs.replace(entry.payload, service_data=service_data))
+    return entry.with_service_data(service_data)
 
 
 def snapshot_of_entry(entry: LogEntry) -> Row | None:

@@ -78,8 +78,16 @@ def offensive_tool_used(entry: LogEntry, context: Context) -> Iterator[Match]:
         yield _tool_match(entry, context, tool)
 
 
-@lru_cache(maxsize=8192)
 def _tool(agent: str) -> str:
+    head, _, tail = agent.partition(" invocation-id/")
+    call, _, rest = tail.partition(" ")
+    if len(call) == 32 and call.isalnum():  # gcloud makes one up for each call: without it, its agents repeat
+        agent = f"{head} {rest}"
+    return _tool_of(agent)
+
+
+@lru_cache(maxsize=8192)
+def _tool_of(agent: str) -> str:
     said = agent.lower()
     named = [(said.index(tool), tool) for tool in _TOOLS if tool in said]
     if named:

@@ -6,6 +6,7 @@ subject agree and one problem is one finding.
 """
 
 from collections.abc import Callable, Iterable, Iterator
+from functools import lru_cache
 from typing import Final
 
 from msgspec.structs import replace
@@ -55,7 +56,7 @@ def is_remarkable(entry: LogEntry, context: Context) -> bool:
     if not grants:
         return False
     memory, resource = context.memory, entry.resource
-    where = (place_of(resource), project_of(resource))
+    where = _where(resource)
     for grant in grants:
         key = (grant.role, grant.member, grant.condition, where)
         known = memory.get(key)
@@ -66,7 +67,13 @@ def is_remarkable(entry: LogEntry, context: Context) -> bool:
             memory[key] = known
         if known:
             return True
-    return any(unlike_the_granter(entry, context))
+    granter = entry.caller
+    return granter is not None and granter.kind is PrincipalKind.USER and any(unlike_the_granter(entry, context))
+
+
+@lru_cache(maxsize=65536)
+def _where(resource: str) -> tuple[tuple[Level, str], str]:
+    return place_of(resource), project_of(resource)
 
 
 def takes_away(entry: LogEntry, _context: Context) -> bool:

@@ -6,8 +6,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-import msgspec
-
 from bindwatch.adapters.push import Message, Poison
 from bindwatch.engine import Engine
 from bindwatch.errors import BackendError, InputError
@@ -96,9 +94,7 @@ class Ingest:
             log.error("an entry could not be judged", error, message_id=message.message_id)
             return Poison(message, "", f"unexpected {type(error).__name__}: {error}")
         for failure in verdict.failures:
-            log.error(
-                "a rule failed", rule_id=failure.rule_id, insert_id=entry.wire.insert_id, problem=failure.error[:500]
-            )
+            log.error("a rule failed", rule_id=failure.rule_id, insert_id=entry.insert_id, problem=failure.error[:500])
         if entry.time is not None:
             self.counters.lag((received_at - entry.time).total_seconds())
         return Delivery(entry, verdict, received_at)
@@ -153,7 +149,6 @@ class Announcer:
 
 def _told_apart(entry: LogEntry, data: bytes) -> LogEntry:
     """The entry with an insertId. Cloud Logging always gives one; where one was lost, the content stands for it."""
-    if entry.wire.insert_id:
+    if entry.insert_id:
         return entry
-    surrogate = "content-" + hashlib.sha256(data).hexdigest()[:24]
-    return LogEntry(msgspec.structs.replace(entry.wire, insert_id=surrogate), entry.payload)
+    return entry.with_insert_id("content-" + hashlib.sha256(data).hexdigest()[:24])
