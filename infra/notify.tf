@@ -15,13 +15,26 @@ locals {
   alert_dead_letters = "projects/${var.project_id}/topics/${var.name}-alert-dead-letters"
 }
 
+# The smallest predefined role could also look at projects. A role of this project cannot be granted in another.
+resource "google_project_iam_custom_role" "secrets" {
+  for_each = local.notifying
+
+  role_id     = "${local.role_prefix}_secrets"
+  project     = var.project_id
+  title       = "${var.name}: open a secret"
+  description = "Read what opens a destination of alerts."
+  permissions = ["secretmanager.versions.access"]
+
+  depends_on = [google_project_service.required]
+}
+
 # Each secret by itself, to the one account that needs it.
 resource "google_secret_manager_secret_iam_member" "notify" {
   for_each = local.notify_secrets
 
   project   = each.value.project
   secret_id = each.value.secret
-  role      = "roles/secretmanager.secretAccessor"
+  role      = each.value.project == var.project_id ? google_project_iam_custom_role.secrets["notify"].name : "roles/secretmanager.secretAccessor"
   member    = google_service_account.function["notify"].member
 
   depends_on = [google_project_service.required]

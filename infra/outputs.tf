@@ -18,6 +18,7 @@ output "custom_roles" {
   value = {
     for role in concat(
       [google_project_iam_custom_role.store, google_project_iam_custom_role.jobs],
+      values(google_project_iam_custom_role.secrets),
       values(google_organization_iam_custom_role.reader),
       values(google_project_iam_custom_role.reader),
     ) : role.name => sort(role.permissions)

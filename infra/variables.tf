@@ -50,6 +50,32 @@ variable "bigquery_location" {
   default     = null
 }
 
+variable "build" {
+  description = "Where given, Cloud Build deploys from commits: the repository as it is connected (projects/P/locations/L/connections/C/repositories/R) and its host, the branches whose commits are planned (a regular expression) and the one that is applied, the file of inputs in the repository, and the bucket that keeps the state and the plans."
+  type = object({
+    repository    = string
+    state_bucket  = string
+    branch        = optional(string, "^main$")
+    source_branch = optional(string, "main")
+    host          = optional(string, "GITHUB")
+    inputs        = optional(string, "infra/terraform.tfvars")
+  })
+  default = null
+
+  validation {
+    condition     = can(regex("^projects/[^/]+/locations/[^/]+/connections/[^/]+/repositories/[^/]+$", try(var.build.repository, "projects/p/locations/l/connections/c/repositories/r")))
+    error_message = "Connect the repository to Cloud Build first (gcloud builds connections create), and give its whole name: projects/P/locations/L/connections/C/repositories/R."
+  }
+  validation {
+    condition     = contains(["GITHUB", "BITBUCKET_SERVER"], try(var.build.host, "GITHUB"))
+    error_message = "host is GITHUB or BITBUCKET_SERVER."
+  }
+  validation {
+    condition     = can(regex("^[a-z0-9][a-z0-9._-]{1,220}[a-z0-9]$", try(var.build.state_bucket, "bucket")))
+    error_message = "Give the name of the bucket alone, without gs://."
+  }
+}
+
 variable "data_access_logs" {
   description = "Services whose Data Access logs are switched on for the scope, each at the price of its logs (docs/cost.md). Without them bindwatch cannot see tokens being minted. What was configured for such a service in this scope is replaced."
   type        = set(string)

@@ -224,6 +224,38 @@ run "people_are_told_without_saying_where" {
   expect_failures = [google_cloudfunctions2_function.this]
 }
 
+run "deploying_from_commits" {
+  variables {
+    build = {
+      repository   = "projects/example-security/locations/europe-west1/connections/github/repositories/bindwatch"
+      state_bucket = "example-terraform-state"
+    }
+  }
+  assert {
+    condition     = google_cloudbuild_trigger.apply["build"].approval_config[0].approval_required && google_cloudbuild_trigger.apply["build"].git_file_source[0].path == "cloudbuild.apply.yaml" && length(google_cloudbuild_trigger.apply["build"].repository_event_config) == 0
+    error_message = "Nothing is applied that nobody approved, and no commit starts it."
+  }
+  assert {
+    condition     = google_cloudbuild_trigger.plan["build"].filename == "cloudbuild.yaml" && google_cloudbuild_trigger.plan["build"].repository_event_config[0].push[0].branch == "^main$"
+    error_message = "Commits to the branch are planned."
+  }
+  assert {
+    condition     = google_cloudbuild_trigger.plan["build"].service_account == google_service_account.planner["build"].id && google_cloudbuild_trigger.apply["build"].service_account == google_service_account.deployer["build"].id
+    error_message = "What a commit runs is not who deploys."
+  }
+  assert {
+    condition     = toset(keys(google_project_iam_member.planner)) == toset(["roles/iam.securityReviewer", "roles/logging.logWriter", "roles/viewer"]) && strcontains(google_storage_bucket_iam_member.planner_adds["build"].condition[0].expression, "/objects/plans/")
+    error_message = "Who plans reads, and leaves a plan."
+  }
+}
+
+run "no_trigger_unasked" {
+  assert {
+    condition     = length(google_cloudbuild_trigger.plan) + length(google_cloudbuild_trigger.apply) + length(google_service_account.deployer) + length(google_project_iam_member.deployer) == 0
+    error_message = "Without build nothing of it is made."
+  }
+}
+
 run "audit_is_given_less_time_than_it_takes" {
   command = plan
   variables {
@@ -254,12 +286,13 @@ run "wrong_inputs" {
     archive             = "functions"
     existing_topics     = { alerts = "findings" }
     alert_subscriptions = { long = { keep_days = 99 } }
+    build               = { repository = "github.com/example/bindwatch", state_bucket = "gs://bucket" }
     notify              = { secrets = { SLACK = "https://hooks.slack.com/services/T0/B0/x" } }
   }
   expect_failures = [
     var.project_id, var.region, var.scope, var.name, var.runtime, var.log_severity, var.silence_minutes,
     var.trusted_domains, var.finding_readers, var.existing_dataset, var.kms_key, var.retention_days, var.functions,
     var.data_access_logs, var.disabled_rules, var.role_organization, var.archive, var.existing_topics,
-    var.alert_subscriptions, var.notify,
+    var.alert_subscriptions, var.notify, var.build,
   ]
 }

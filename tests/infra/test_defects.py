@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -27,6 +29,34 @@ def test_validate_finds(defect: str, tmp_path: Path, terraform_tools: Path) -> N
     done = root.run("validate")
     assert done.returncode != 0
     assert said in done.stdout + done.stderr
+
+
+UNSAFE = {
+    "bucket open to everyone": ("functions.tf", '  public_access_prevention    = "enforced"\n', "", "CKV_GCP_114"),
+    "basic role": ("identities.tf", '"roles/logging.logWriter"', '"roles/editor"', "CKV_GCP_49"),
+}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("defect", UNSAFE)
+def test_checkov_finds(defect: str, tmp_path: Path) -> None:
+    file, right, wrong, said = UNSAFE[defect]
+    root = copied(tmp_path, tmp_path)
+    root.replace(file, right, wrong)
+    done = subprocess.run(
+        [ROOT / "scripts/checkov", "--directory", root.folder, "--framework", "terraform", "--quiet", "--compact",
+         "--skip-download"],
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 1, done.stderr
+    assert said in done.stdout
+
+
+def test_what_checkov_advises_is_turned_down_with_a_reason() -> None:
+    for path in (ROOT / "infra").glob("*.tf"):
+        for line in path.read_text(encoding="utf-8").splitlines():
+            if "checkov:skip" in line:
+                assert re.fullmatch(r"\s*#checkov:skip=CKV2?_GCP_\d+:[A-Z].{15,}\.", line), f"{path.name}: {line}"
 
 
 def test_the_tests_of_modes_find_a_sink_that_sees_too_little(tmp_path: Path, terraform_tools: Path) -> None:

@@ -14,6 +14,7 @@ import pytest
 import sqlglot
 import yaml
 
+from diagnosis.test_commands import check_gcloud, parts
 from infra.root import ROOT
 
 NAMES = ("quick-start", "permissions", "cost", "security", "operations", "alert-subscribers", "queries", "faq")
@@ -74,6 +75,9 @@ def test_a_command_is_known(page: str, line: str) -> None:
             assert option in told, f"{page}: bindwatch {arguments[0]} knows no {option}"
     else:
         assert program in OTHERS, f"{page}: {line}"
+        for part in parts(line):
+            if part[0] == "gcloud":
+                check_gcloud(part)
 
 
 @pytest.mark.parametrize(("page", "query"), fenced("sql"))
@@ -183,3 +187,27 @@ def test_outputs_of_a_plan_are_what_verify_reads() -> None:
     read |= set(re.findall(r"deployment\['(\w+)'\]", (ROOT / "scripts/verification.py").read_text(encoding="utf-8")))
     assert read
     assert read <= outputs
+
+
+def test_who_deploys_may_make_everything_there_is() -> None:
+    build = (ROOT / "infra/build.tf").read_text(encoding="utf-8")
+    (roles,) = re.findall(r"_deployer_roles = \{\n(.*?)\n  \}", build, re.DOTALL)
+    (elsewhere,) = re.findall(r"_granted_elsewhere = (\[.*?\])", build)
+    prefixes = tuple(re.findall(r'"(google_\w+)"', roles + elsewhere))
+    kinds = {
+        kind
+        for path in (ROOT / "infra").glob("*.tf")
+        for kind in re.findall(r'^resource "(\w+)"', path.read_text(encoding="utf-8"), re.MULTILINE)
+    }
+    assert kinds
+    for kind in kinds:
+        assert kind.startswith(prefixes), f"{kind}: no role of the deployer makes it"
+    for prefix in prefixes:
+        assert any(kind.startswith(prefix) for kind in kinds), f"{prefix}: nothing of that kind is made"
+
+
+def test_accounts_of_the_build_are_those_that_terraform_makes() -> None:
+    for name, account in (("cloudbuild.yaml", "planner"), ("cloudbuild.apply.yaml", "deployer")):
+        given = yaml.safe_load((ROOT / name).read_text(encoding="utf-8"))["serviceAccount"]
+        assert f"/bindwatch-{account}@" in given
+        assert f'account_id   = "${{var.name}}-{account}"' in (ROOT / "infra/build.tf").read_text(encoding="utf-8")

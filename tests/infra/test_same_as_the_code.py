@@ -72,7 +72,8 @@ def made(tmp_path_factory: pytest.TempPathFactory, terraform_tools: Path) -> dic
             "other_secrets": "sum([for name, item in google_cloudfunctions2_function.this : "
             'name == "notify" ? 0 : length(item.service_config[0].secret_environment_variables)])',
             "secret_readers": "[for item in google_secret_manager_secret_iam_member.notify : "
-            "[item.project, item.secret_id, item.role]]",
+            "[item.project, item.secret_id]]",
+            "opening": 'google_project_iam_custom_role.secrets["notify"].permissions',
         },
         f"  variables {{\n    data_access_logs = {json.dumps(sorted(_audit_log_types()))}\n"
         '    trusted_domains = ["example.com"]\n    settings_file = "bindwatch.toml"\n'
@@ -177,7 +178,8 @@ def test_only_what_tells_people_has_secrets_and_each_by_name(made: dict[str, Any
     ]
     assert sorted(made["secrets"]) == given
     assert made["other_secrets"] == 0
-    assert sorted(made["secret_readers"]) == sorted([project, name, OPEN_SECRET.role] for _, project, name, _ in given)
+    assert sorted(made["secret_readers"]) == sorted([project, name] for _, project, name, _ in given)
+    assert made["opening"] == list(OPEN_SECRET.permissions)
     read = settings.Settings.from_env({name: "value" for name, *_ in given})
     assert (read.secret("SLACK"), read.secret("JIRA")) == ("value", "value")
 
@@ -213,6 +215,18 @@ def test_predefined_roles_hold_what_a_folder_is_read_with(made: dict[str, Any], 
     assert {*made["reading"]["everywhere"], *made["reading"]["folder"]} <= held
 
 
+def test_a_predefined_role_that_a_function_is_given_holds_no_more_than_is_called(data_dir: Path) -> None:
+    import lzma
+
+    with lzma.open(data_dir / "predefined_roles.json.xz") as file:
+        catalogue = json.load(file)
+    for call in (PUBLISH, BURY):
+        assert set(_permissions(catalogue[call.role])) == set(call.permissions)
+    # Why these have custom roles.
+    for call in (START_QUERY, READ_ROWS, APPEND_ROWS, OPEN_SECRET):
+        assert set(_permissions(catalogue[call.role])) > set(call.permissions)
+
+
 def _permissions(role: Any) -> list[str]:
     found: list[str] = role["includedPermissions"] if isinstance(role, dict) else role
     return found
@@ -236,6 +250,11 @@ def reached(module: ModuleType, names: set[str]) -> set[Call]:
             if isinstance(item, Call):
                 found.add(item)
     return found
+
+
+def test_an_audit_reads_the_sink_it_compares_as_an_asset() -> None:
+    assert "logging.googleapis.com/LogSink" in asset_inventory.ASSET_TYPES
+    assert "cloudasset.assets.listResource" in {name for call in CALLS["audit"] for name in call.permissions}
 
 
 def test_an_audit_is_said_to_call_what_it_reaches() -> None:
