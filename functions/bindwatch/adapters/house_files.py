@@ -2,15 +2,17 @@
 
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from bindwatch.errors import ConfigError, InputError
-from bindwatch.house.custom_rules import CaseText, CustomRule, merged, read_rule
 from bindwatch.house.house import House
-from bindwatch.house.rule_cases import CaseResult, judge_case, lacking, unreadable
 from bindwatch.house.settings_file import DEFAULT_FILE, KnownRules, check_rules, read_settings
 from bindwatch.model.log_entry import decode
 from bindwatch.rule import Context
-from bindwatch.rules import INVENTORY_RULES, LOG_RULES, WINDOW_RULES
+
+if TYPE_CHECKING:  # most commands run without rules of the user's own, and start without what those need
+    from bindwatch.house.custom_rules import CaseText, CustomRule
+    from bindwatch.house.rule_cases import CaseResult
 
 
 def load_house(path: str = "") -> House:
@@ -22,6 +24,8 @@ def load_house(path: str = "") -> House:
         if not Path(DEFAULT_FILE).is_file():
             return House()
         path = DEFAULT_FILE
+    from bindwatch.rules import WINDOW_RULES
+
     text = _read(path)
     settings, source, root = read_settings(text, path)
     folder = Path(path).parent
@@ -52,8 +56,10 @@ def load_house(path: str = "") -> House:
     return House(settings=settings, custom=custom, file=path)
 
 
-def load_rules(directory: str) -> tuple[CustomRule, ...]:
+def load_rules(directory: str) -> "tuple[CustomRule, ...]":
     """The rules of a folder (or of one file). Raises ConfigError with every problem of all of them."""
+    from bindwatch.house.custom_rules import merged, read_rule
+
     place = Path(directory)
     if not place.exists():
         raise ConfigError([f"{directory}: no such folder"])
@@ -68,8 +74,10 @@ def load_rules(directory: str) -> tuple[CustomRule, ...]:
     return merged(rules, problems)
 
 
-def judge_cases(custom: CustomRule, context: Context) -> list[CaseResult]:
+def judge_cases(custom: "CustomRule", context: Context) -> "list[CaseResult]":
     """How the cases of a rule went, and which it lacks."""
+    from bindwatch.house.rule_cases import judge_case, lacking, unreadable
+
     results = list(lacking(custom))
     for case in custom.cases:
         try:
@@ -79,7 +87,7 @@ def judge_cases(custom: CustomRule, context: Context) -> list[CaseResult]:
     return results
 
 
-def _entry_text(custom: CustomRule, case: CaseText) -> bytes:
+def _entry_text(custom: "CustomRule", case: "CaseText") -> bytes:
     return (Path(custom.file).parent / case.file).read_bytes() if case.file else case.entry.encode()
 
 
@@ -96,4 +104,6 @@ def _beside(folder: Path, name: str) -> str:
 
 
 def _built_in() -> set[str]:
+    from bindwatch.rules import INVENTORY_RULES, LOG_RULES, WINDOW_RULES
+
     return {rule.id for rules in (LOG_RULES, INVENTORY_RULES, WINDOW_RULES) for rule in rules}

@@ -4,7 +4,6 @@ import re
 import tomllib
 from collections.abc import Callable, Collection, Mapping
 from datetime import UTC, date, datetime
-from difflib import get_close_matches
 from typing import Any, Final, TypeVar
 
 from bindwatch.errors import ConfigError
@@ -187,6 +186,8 @@ class Fields:
 
 def near(name: str, known: Collection[str]) -> str:
     """`; did you mean …?`, or nothing."""
+    from difflib import get_close_matches
+
     found = get_close_matches(name, sorted(known), n=1)
     return f"; did you mean {found[0]}?" if found else ""
 

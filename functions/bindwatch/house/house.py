@@ -2,13 +2,15 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
-from bindwatch.house.custom_rules import CustomRule
 from bindwatch.house.settings_file import SettingsFile
 from bindwatch.inventory import Inventory
 from bindwatch.model.log_entry import LogEntry
 from bindwatch.rule import Context, Match, Rule, WindowRow
+
+if TYPE_CHECKING:
+    from bindwatch.house.custom_rules import CustomRule
 
 S = TypeVar("S", LogEntry, Inventory, WindowRow)
 
@@ -18,7 +20,7 @@ class House:
     """The user's settings and rules, ready to be put to use. Without a file, an empty one, which changes nothing."""
 
     settings: SettingsFile = field(default_factory=SettingsFile)
-    custom: tuple[CustomRule, ...] = ()
+    custom: "tuple[CustomRule, ...]" = ()
     file: str = ""
 
     def context(self, context: Context) -> Context:

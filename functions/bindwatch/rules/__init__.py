@@ -1,44 +1,33 @@
-"""Every rule, in explicit lists: adding one is a function, a line in the list of its family and two cases."""
+"""Every rule, in explicit lists: adding one is a function, a line in the list of its family and two cases.
 
-from typing import Final
+Those of inventories are in `at_rest`, which is imported when somebody asks for them: judging entries does without what
+they lean on.
+"""
 
-from bindwatch.inventory import Inventory
+from typing import TYPE_CHECKING, Any, Final
+
 from bindwatch.model.log_entry import LogEntry
 from bindwatch.rule import Rule, WindowRow
 from bindwatch.rules import (
-    agents_at_rest,
-    api_keys_at_rest,
-    attached_at_rest,
     attachments,
     audit_settings,
     behaviour,
-    blind_spots_at_rest,
-    clusters_at_rest,
-    crypto_keys_at_rest,
     custom_roles,
     denials,
     deny_and_boundaries,
     discovery,
-    escalation,
     federation,
-    federation_at_rest,
     gke_identity,
     grants,
-    grants_at_rest,
-    grants_in_sum,
-    guards_at_rest,
     hierarchy,
     keys,
-    keys_at_rest,
     kubernetes_access,
     kubernetes_rbac,
     kubernetes_roles,
     kubernetes_workloads,
     logging_config,
     minting,
-    node_pools_at_rest,
     org_policy,
-    own_sink,
     perimeters,
     pipeline_tampering,
     policy_writes,
@@ -47,8 +36,6 @@ from bindwatch.rules import (
     windows,
     windows_of_discovery,
     windows_of_ourselves,
-    workload_identity,
-    workload_trust_at_rest,
     workspace,
 )
 
@@ -79,27 +66,20 @@ LOG_RULES: Final[tuple[Rule[LogEntry], ...]] = (
     *kubernetes_access.RULES,
     *kubernetes_workloads.RULES,
 )
-INVENTORY_RULES: Final[tuple[Rule[Inventory], ...]] = (
-    *blind_spots_at_rest.RULES,
-    *clusters_at_rest.RULES,
-    *federation_at_rest.RULES,
-    *grants_at_rest.RULES,
-    *keys_at_rest.RULES,
-    *agents_at_rest.RULES,
-    *api_keys_at_rest.RULES,
-    *attached_at_rest.RULES,
-    *crypto_keys_at_rest.RULES,
-    *grants_in_sum.RULES,
-    *guards_at_rest.RULES,
-    *node_pools_at_rest.RULES,
-    *workload_trust_at_rest.RULES,
-    *escalation.RULES,
-    *own_sink.RULES,
-    *workload_identity.RULES,
-)
 WINDOW_RULES: Final[tuple[Rule[WindowRow], ...]] = (
     *denials.WINDOW_RULES,
     *windows.WINDOW_RULES,
     *windows_of_discovery.RULES,
     *windows_of_ourselves.RULES,
 )
+
+if TYPE_CHECKING:
+    from bindwatch.rules.at_rest import INVENTORY_RULES as INVENTORY_RULES
+
+
+def __getattr__(name: str) -> Any:
+    if name == "INVENTORY_RULES":
+        from bindwatch.rules.at_rest import INVENTORY_RULES
+
+        return INVENTORY_RULES
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
