@@ -178,12 +178,13 @@ def _gather(
 
 
 def _changes(store: SqlStore, now: datetime, since: str | None) -> Changes:
+    until = now + timedelta(seconds=1)  # what an audit of this very moment saw is part of it
     if since is not None:
-        return changes_since(store, stored.moment(since), now)
+        return changes_since(store, stored.moment(since), until)
     runs = sorted({row["as_of"] for row in store.runs(since=now - timedelta(days=3650)) if row["as_of"] is not None})
     if len(runs) < 2 and not (runs and runs[0] < now - _USUAL):
         return Changes(hint=_NOTHING_BEFORE)
-    return changes_since(store, min(runs[-2] if len(runs) > 1 else runs[0], now - _USUAL), now)
+    return changes_since(store, min(runs[-2] if len(runs) > 1 else runs[0], now - _USUAL), until)
 
 
 def _team_of(inventory: Inventory | None, house: House) -> TeamOf:
