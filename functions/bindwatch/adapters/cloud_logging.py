@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
-from bindwatch.adapters.google_apis import Call, GoogleApis, NotReadError, Pace, Refusal
+from bindwatch.adapters.google_apis import Call, GoogleApis, NotReadError, Pace, Refusal, credentials_as
 from bindwatch.adapters.live import read_list
 from bindwatch.errors import BackendError
 from bindwatch.inventory import Hint, InventoryBuilder, Part
@@ -51,19 +51,12 @@ Post = Callable[[str, Mapping[str, Any]], tuple[int, bytes]]
 """Posts JSON to a path of the API; gives status and body."""
 
 
-def authorized_post(endpoint: str = f"https://{_LOGGING}") -> Post:
-    """Posts as the application's default credentials. Raises BackendError where there are none."""
-    import google.auth
+def authorized_post(endpoint: str = f"https://{_LOGGING}", credentials: Any = None) -> Post:
+    """Posts with credentials, the application's default ones where none are given. Raises BackendError without any."""
     from google.auth.exceptions import GoogleAuthError
     from google.auth.transport.requests import AuthorizedSession
 
-    try:
-        credentials, _ = google.auth.default(scopes=["https://www.googleapis.com/auth/logging.read"])
-    except GoogleAuthError as error:
-        raise BackendError(
-            f"no credentials for Google Cloud: {error}. Try: gcloud auth application-default login"
-        ) from error
-    session: Any = AuthorizedSession(credentials)  # type: ignore[no-untyped-call]
+    session: Any = AuthorizedSession(credentials or credentials_as())  # type: ignore[no-untyped-call]
 
     def post(path: str, body: Mapping[str, Any]) -> tuple[int, bytes]:
         try:

@@ -90,14 +90,22 @@ class Pace:
 class GoogleApis:
     """The clients of Google's APIs, each made when it is first asked, and asked with patience.
 
+    `credentials` are others than the application's default ones (see `credentials_as`).
     `target` is a server without TLS that stands in for all of them; `share` the part of each quota that is used, None
     for no pacing; `patience` how many seconds a call is repeated that was refused for haste (429) or a moment (503).
     """
 
     def __init__(
-        self, *, target: str = "", share: float | None = 0.5, patience: float = 300.0, first_pause: float = 1.0
+        self,
+        *,
+        target: str = "",
+        share: float | None = 0.5,
+        patience: float = 300.0,
+        first_pause: float = 1.0,
+        credentials: Any = None,
     ) -> None:
         self._target = target
+        self._credentials = credentials
         self._share = share
         self._patience = patience
         self._first_pause = first_pause
@@ -177,11 +185,42 @@ class GoogleApis:
 
     def _made(self, client: Any) -> Any:
         if not self._target:
-            return client()
+            return client(credentials=self._credentials) if self._credentials is not None else client()
         import grpc
 
         self._channel = self._channel or grpc.insecure_channel(self._target)
         return client(transport=client.get_transport_class("grpc")(channel=self._channel))
+
+
+def credentials_as(account: str = "") -> Any:
+    """The application's default credentials, or with an e-mail those of an account it may mint tokens of.
+
+    Raises BackendError where there are none.
+    """
+    import google.auth
+    from google.auth import impersonated_credentials
+    from google.auth.exceptions import GoogleAuthError
+
+    scopes = ["https://www.googleapis.com/auth/cloud-platform"]
+    try:
+        source, _ = google.auth.default(scopes=scopes)
+    except GoogleAuthError as error:
+        raise BackendError(f"no credentials for Google Cloud: {error}. {LOG_IN}") from error
+    if not account:
+        return source
+    return impersonated_credentials.Credentials(source, account, scopes, lifetime=3600)  # type: ignore[no-untyped-call]
+
+
+def access_token(credentials: Any) -> str:
+    """A fresh token of some credentials. Raises BackendError where none is given."""
+    from google.auth.exceptions import GoogleAuthError
+    from google.auth.transport.requests import Request
+
+    try:
+        credentials.refresh(Request())
+    except GoogleAuthError as error:
+        raise BackendError(f"no token for Google Cloud: {error}. {LOG_IN}") from error
+    return str(credentials.token)
 
 
 def as_json(message: Any) -> dict[str, Any]:

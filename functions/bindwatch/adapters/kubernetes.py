@@ -1,10 +1,10 @@
 """A live cluster over its own API, with a kubeconfig: the objects that say something of identity."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
-from bindwatch.errors import ConfigError
+from bindwatch.errors import BackendError, ConfigError
 from bindwatch.inventory import Hint, InventoryBuilder, Origin, Part, read_inventory_document
 
 # Path of the list for all namespaces, the part it fills, and the API group and resource that RBAC must allow `list` on.
@@ -31,16 +31,35 @@ class KubernetesApi:
     """
 
     def __init__(self, *, context: str | None = None, kubeconfig: str | None = None) -> None:
-        try:
-            from kubernetes import client, config
-        except ImportError as error:
-            raise ConfigError(["a live cluster needs the package kubernetes: pip install 'bindwatch[cli]'"]) from error
+        client, config = _package()
         settings: Any = client.Configuration()
         try:
-            config.load_kube_config(kubeconfig, context, settings)  # type: ignore[no-untyped-call]
+            config.load_kube_config(kubeconfig, context, settings)
         except (config.ConfigException, OSError) as error:
             raise ConfigError([f"kubeconfig: {error}"]) from error
+        self._use(settings)
+
+    @classmethod
+    def through_gateway(cls, membership: str, token: str, endpoint: str = "") -> "KubernetesApi":
+        """A cluster of a fleet over the Connect gateway, given the full name of its membership and an access token."""
+        client, _ = _package()
+        _, _, path = membership.partition("gkehub.googleapis.com/")
+        words = path.split("/")
+        if len(words) != 6 or words[4] != "memberships":
+            raise ConfigError([f"the Connect gateway needs the full name of a fleet membership, not {membership!r}"])
+        region = "" if words[3] == "global" else f"{words[3]}-"
+        host = endpoint or f"https://{region}connectgateway.googleapis.com"
+        settings: Any = client.Configuration()
+        settings.host = f"{host}/v1/{'/'.join(words[:4])}/gkeMemberships/{words[5]}"
+        settings.api_key = {"authorization": f"Bearer {token}"}
+        api = cls.__new__(cls)
+        api._use(settings)
+        return api
+
+    def _use(self, settings: Any) -> None:
         import urllib3
+
+        self._settings = settings
 
         self._errors = (urllib3.exceptions.HTTPError, OSError)
         self._host = str(settings.host)
@@ -55,6 +74,23 @@ class KubernetesApi:
             retries=urllib3.Retry(3, backoff_factor=0.5, status_forcelist=(429, 500, 503), raise_on_status=False),
             timeout=30.0,
         )
+
+    def run_in(self, namespace: str, pod: str, container: str, command: Sequence[str], timeout: float = 60.0) -> str:
+        """What a command prints in a container of a pod. Raises BackendError where it cannot be run."""
+        client, _ = _package()
+        from kubernetes.stream import stream
+
+        core = client.CoreV1Api(client.ApiClient(self._settings))
+        try:
+            output = stream(
+                core.connect_get_namespaced_pod_exec, pod, namespace, container=container, command=list(command),
+                stdin=False, stdout=True, stderr=True, tty=False, _request_timeout=timeout,
+            )  # fmt: skip
+        except Exception as error:  # the package raises errors of three libraries
+            status = getattr(error, "status", None)
+            needs = " (needs create on pods/exec)" if status == 403 else ""
+            raise BackendError(f"{namespace}/{pod}: the command was not run{needs}: {str(error)[:200]}") from error
+        return str(output)
 
     def read(self, builder: InventoryBuilder, cluster: str) -> bool:
         """Read the objects of the cluster with this canonical name; what was refused is noted. True if nothing was."""
@@ -87,6 +123,26 @@ class KubernetesApi:
             yield page
             if not token:
                 return
+
+
+def _package() -> tuple[Any, Any]:
+    try:
+        from kubernetes import client, config
+    except ImportError as error:
+        raise ConfigError(["a live cluster needs the package kubernetes: pip install 'bindwatch[cli]'"]) from error
+    return client, config
+
+
+def context_for(cluster: str, kubeconfig: str | None = None) -> str:
+    """The context of the kubeconfig that gcloud made for a cluster (its full name); '' where there is none."""
+    _, config = _package()
+    words = cluster.split("/")
+    wanted = f"gke_{words[4]}_{words[6]}_{words[8]}" if len(words) > 8 else ""
+    try:
+        contexts, _ = config.list_kube_config_contexts(kubeconfig)
+    except (config.ConfigException, OSError):
+        return ""
+    return wanted if any(item["name"] == wanted for item in contexts) else ""
 
 
 class _RefusedError(OSError):

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Final
 
-from bindwatch.adapters import asset_inventory, cloud_logging, iam_api, resource_manager
+from bindwatch.adapters import asset_inventory, cloud_logging, gke, iam_api, resource_manager, service_usage
 from bindwatch.adapters.google_apis import Call, GoogleApis
 
 _BIGQUERY: Final = "bigquery.googleapis.com"
@@ -53,9 +53,21 @@ NEEDS: Final[Mapping[str, tuple[Call, ...]]] = MappingProxyType(
         "sweep": (cloud_logging.LIST_SINKS, *_STORE, PUBLISH),
         "hunt": (),
         "replay": (cloud_logging.LIST_ENTRIES, *_STORE),
+        "diagnose": (
+            *gke.CALLS,
+            *asset_inventory.CALLS,
+            *resource_manager.CALLS,
+            *service_usage.CALLS,
+            *_DENY,
+            *_BOUNDARIES,
+            iam_api.LIST_ACCOUNTS,
+            iam_api.LIST_KEYS,
+            iam_api.GET_ACCOUNT_POLICY,
+            cloud_logging.LIST_ENTRIES,
+        ),
     }
 )
-"""The calls of each function, and of the command that reads history."""
+"""The calls of each function, and of the commands that read history and a live cluster."""
 
 
 def roles_for(name: str) -> dict[tuple[str, str], list[str]]:

@@ -2,11 +2,13 @@
 
 import json
 import sys
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from bindwatch.adapters.diagnosis_inputs import read_inputs
+from bindwatch.adapters.files import Problem
 from bindwatch.adapters.inputs import Reading
 from bindwatch.cli.moment import MOMENT
 from bindwatch.cli.progress import Progress
@@ -15,10 +17,16 @@ from bindwatch.cli.terminal import Paint, printable, wrapped
 from bindwatch.diagnosis.case import Inputs
 from bindwatch.diagnosis.causes import CAUSE_BY_ID
 from bindwatch.diagnosis.chain import Blame, Diagnosis, StepStatus, diagnose, ranked
+from bindwatch.diagnosis.probe import Answer, ProbeResult, judge_probe, plan_of, symptoms_of
 from bindwatch.diagnosis.record import diagnosis_record
 from bindwatch.diagnosis.select import Question, all_cases, cases
-from bindwatch.diagnosis.symptoms import named_permission, ranked_causes, recognise
+from bindwatch.diagnosis.symptoms import SYMPTOM_BY_ID, named_permission, ranked_causes, recognise
+from bindwatch.errors import BackendError, InputError
+from bindwatch.knowledge.roles import RoleCatalogue
 from bindwatch.model.finding import AssetRef, LogRef, Severity
+
+if TYPE_CHECKING:
+    from bindwatch.adapters.live_inputs import LiveReading
 
 _MARKS = {StepStatus.PASSED: "✓", StepStatus.FAILED: "✗", StepStatus.NOT_CHECKED: "?"}
 _INDENT = "      "
@@ -31,7 +39,17 @@ _INDENT = "      "
     "--ksa", "--workload", "subject", default="", metavar="NAME", help="The workload, where a PATH has its name."
 )
 @click.option("--all", "every", is_flag=True, help="Every workload of the input that is meant to reach Google Cloud.")
-@click.option("--cluster", default="", metavar="NAME", help="The cluster, where the input has several.")
+@click.option("--cluster", default="", metavar="NAME", help="The cluster, where the input or the project has several.")
+@click.option("--project", default="", metavar="P", help="Look at this project live, instead of at files.")
+@click.option("--location", default="", metavar="L", help="The location of the live cluster, where names repeat.")
+@click.option("--context", default="", metavar="CTX", help="The kubeconfig context; default: the one gcloud makes.")
+@click.option("--kubeconfig", type=click.Path(dir_okay=False), help="Another kubeconfig than the usual one.")
+@click.option("--gateway", is_flag=True, help="Reach the cluster through the Connect gateway of its fleet.")
+@click.option("--impersonate", default="", metavar="EMAIL", help="Ask Google's APIs as this service account.")
+@click.option(
+    "--probe", is_flag=True, help="Also run a few checks inside a pod of the workload (live). No token leaves it."
+)
+@click.option("--since", default="2h", show_default=True, metavar="AGE", help="How far back live log entries are read.")
 @click.option("--error", "text", default="", metavar="TEXT", help="The error text you see; - reads it from stdin.")
 @click.option("--permission", default="", metavar="P", help="The permission that is refused.")
 @click.option("--resource", default="", metavar="R", help="The resource (full name) on which it is refused.")
@@ -47,6 +65,14 @@ def command(
     subject: str,
     every: bool,
     cluster: str,
+    project: str,
+    location: str,
+    context: str,
+    kubeconfig: str | None,
+    gateway: bool,
+    impersonate: str,
+    probe: bool,
+    since: str,
     text: str,
     permission: str,
     resource: str,
@@ -59,13 +85,28 @@ def command(
 ) -> int:
     """Why a workload cannot reach Google Cloud: the Workload Identity chain, one root cause, and the fix.
 
-    Reads what a collector, kubectl, gcloud and Cloud Logging left on disk, any mix. Changes nothing.
+    Reads what a collector, kubectl, gcloud and Cloud Logging left on disk, any mix; with --project the live project,
+    cluster and logs. Changes nothing.
     """
     paths, subject = _split(paths, subject)
+    if project and paths:
+        raise InputError("PATH", "give files or a live --project, not both")
+    if probe and not project:
+        raise InputError("--probe", "needs a live cluster: --project")
     text = sys.stdin.read() if text == "-" else text
     now = (as_of if as_of.tzinfo else as_of.replace(tzinfo=UTC)) if as_of else datetime.now(UTC)
     progress = Progress(sys.stderr, quiet=quiet)
-    inputs, reading = read_inputs(paths, now, load(roles).catalogue, progress.at)
+    catalogue = load(roles).catalogue
+    live: LiveReading | None = None
+    if project:
+        ways = {"context": context, "kubeconfig": kubeconfig, "gateway": gateway, "impersonate": impersonate}
+        place = {"project": project, "cluster": cluster, "location": location, "namespace": namespace}
+        live = _read_live(ways, place, now, catalogue, since, progress)
+        inputs, reading = live.inputs, Reading(entries=live.entries)
+        reading.problems = [Problem(reason, 0, "", "not read") for reason in live.not_read]
+        cluster = live.cluster.name
+    else:
+        inputs, reading = read_inputs(paths, now, catalogue, progress.at)
     progress.done()
     question = Question(
         namespace=namespace,
@@ -75,13 +116,19 @@ def command(
         resource=resource,
         symptoms=tuple(item.id for item in recognise(text)) if text else (),
     )
-    if text and not (subject or every or paths):
+    if text and not (subject or every or paths or project):
         _write_error(text, (), form, Paint(color=not no_color))
         return 1
     diagnoses = _diagnoses(inputs, question, every=every)
+    probes = [_probed(item, live) for item in diagnoses] if probe and live is not None else [()] * len(diagnoses)
     paint = Paint(color=not no_color)
     if form == "json":
         records = [diagnosis_record(item) for item in diagnoses]
+        if probe:
+            records = [
+                {**record, "probe": _probe_record(item, seen)}
+                for record, item, seen in zip(records, diagnoses, probes, strict=True)
+            ]
         if text:
             records = [
                 {**record, "error": _error_record(text, item)} for record, item in zip(records, diagnoses, strict=True)
@@ -90,8 +137,9 @@ def command(
         json.dump(document, sys.stdout, indent=2, ensure_ascii=True)
         sys.stdout.write("\n")
     else:
-        for item in diagnoses:
+        for item, seen in zip(diagnoses, probes, strict=True):
             sys.stdout.write("\n".join(_lines(item, paint, verbose=verbose, brief=every and item.root is None)) + "\n")
+            _write_probe(item, seen, paint)
         if text:
             _write_error(text, tuple(diagnoses), form, paint)
     sys.stdout.flush()
@@ -100,6 +148,68 @@ def command(
     if reading.problems:
         return 2
     return int(any(item.root is not None for item in diagnoses))
+
+
+def _read_live(
+    ways: dict[str, Any], place: dict[str, str], now: datetime, catalogue: RoleCatalogue, since: str, progress: Progress
+) -> "LiveReading":
+    from bindwatch.adapters.live_access import LiveAccess, Ways
+    from bindwatch.adapters.live_inputs import Place, read_live
+
+    access = LiveAccess(Ways(**ways))
+    return read_live(
+        access.apis,
+        Place(**place),
+        access.connect,
+        now=now,
+        catalogue=catalogue,
+        post=access.post,
+        since=_span(since),
+        told=lambda what: progress.at(what, 0),
+    )
+
+
+def _span(text: str) -> timedelta:
+    """`90m`, `2h`, `1d` as a span."""
+    units = {"m": "minutes", "h": "hours", "d": "days"}
+    if text[:-1].isdigit() and text[-1:] in units:
+        return timedelta(**{units[text[-1]]: int(text[:-1])})
+    raise InputError("--since", f"expected an age such as 90m, 2h or 1d, found {text!r}")
+
+
+def _probed(diagnosis: Diagnosis, live: "LiveReading") -> tuple[ProbeResult, ...]:
+    """What a pod of the workload sees; one result that says why, where it could not be asked."""
+    plan = plan_of(diagnosis.case)
+    if plan is None or live.kubernetes is None:
+        why = "no pod of it runs" if plan is None else "there is no way to the cluster"
+        return (ProbeResult("pod", Answer.UNKNOWN, why),)
+    try:
+        output = live.kubernetes.run_in(plan.namespace, plan.pod, plan.container, plan.command)
+    except BackendError as error:
+        return (ProbeResult("pod", Answer.UNKNOWN, str(error)),)
+    return judge_probe(diagnosis.case, plan, output)
+
+
+def _probe_record(diagnosis: Diagnosis, seen: tuple[ProbeResult, ...]) -> dict[str, object]:
+    causes = tuple(cause for item in symptoms_of(seen) for cause in SYMPTOM_BY_ID[item].causes)
+    return {
+        "results": [{"question": item.question, "answer": item.answer.value, "words": item.words} for item in seen],
+        "causes": list(ranked(diagnosis, tuple(dict.fromkeys(causes)))) if causes else [],
+    }
+
+
+def _write_probe(diagnosis: Diagnosis, seen: tuple[ProbeResult, ...], paint: Paint) -> None:
+    if not seen:
+        return
+    marks = {Answer.GOOD: "✓", Answer.BAD: "✗", Answer.UNKNOWN: "?"}
+    sys.stdout.write(paint.strong("Seen from inside the pod") + "\n")
+    for item in seen:
+        line = f"  {marks[item.answer]} {printable(item.question):<28} {printable(item.words)}"
+        sys.stdout.write((paint.severity(Severity.HIGH, line) if item.answer is Answer.BAD else line) + "\n")
+    record = _probe_record(diagnosis, seen)
+    if record["causes"]:
+        sys.stdout.write(f"  That points to: {', '.join(map(str, record['causes'][:3]))}\n")  # type: ignore[index]
+    sys.stdout.write("\n")
 
 
 def _split(paths: tuple[str, ...], subject: str) -> tuple[tuple[str, ...], str]:
