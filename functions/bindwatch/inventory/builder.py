@@ -207,6 +207,9 @@ class InventoryBuilder:
                 told = project_of_service_account(entity.email)
                 if told.isdigit() and entity.project and not entity.project.isdigit():
                     self.learn_project(told, entity.project)
+            case ServiceAccountKey():
+                # `123-compute@developer…` names its project by number, and the name of its key by id.
+                self.learn_project(project_of_service_account(entity.service_account), project_of(entity.name))
 
     def add_policy(
         self,

@@ -3,9 +3,10 @@
 from collections.abc import Iterator
 from typing import Final
 
+from bindwatch.access.places import level_of
 from bindwatch.inventory import Inventory, Part
-from bindwatch.inventory.hierarchy import Project
-from bindwatch.model.finding import AssetRef, Category, Remediation, Severity
+from bindwatch.knowledge.escalation import Level
+from bindwatch.model.finding import AssetRef, Category, Confidence, Remediation, Severity
 from bindwatch.model.policy import AuditConfig
 from bindwatch.model.resource import display, project_name
 from bindwatch.rule import Context, Match, at_rest_of, inventory_rule
@@ -63,28 +64,42 @@ def data_access_logs_off(inventory: Inventory, context: Context) -> Iterator[Mat
     Projects without service accounts.
 
     ## Blind spots
-    Where the policy of an ancestor was not read, nothing is said of the project.
+    Where the policy of an ancestor was not read, nothing is said of the project. Where nothing tells what lies above a
+    project, the finding says so.
     """
-    for project in inventory.all(Project):
-        name = project_name(project.id)
-        if project.state not in ("", "ACTIVE") or inventory.policy(name) is None:
+    for name in _projects_with_policies(inventory):
+        identity = name.rpartition("/")[2]
+        project = inventory.project(identity)
+        if project is not None and project.state not in ("", "ACTIVE"):
             continue
+        above = inventory.ancestors(name)[1:]
         for service, what in WATCHED.items():
-            types = effective_log_types(inventory, project.id, service)
+            types = effective_log_types(inventory, identity, service)
             if types is None or "ADMIN_READ" in types:
                 continue
             policy = inventory.policy(name)
             yield Match(
                 subject=service,
-                title=f"In project {project.id} {what} leaves no log: ADMIN_READ of {service} is off",
+                title=f"In project {identity} {what} leaves no log: ADMIN_READ of {service} is off",
                 resource_name=name,
+                confidence=Confidence.HIGH if above else Confidence.MEDIUM,
+                notes=() if above else ("What lies above the project is not in the input; it may be on there.",),
                 evidence=(AssetRef(name, policy.etag if policy else ""),),
                 remediation=Remediation(
                     summary=f"Switch ADMIN_READ on for {service} in the project, better at the organization",
-                    terraform=_terraform(project.id, service),
+                    terraform=_terraform(identity, service),
                     risk_of_fix="Data-access logs cost what they store: exclude from the bucket what a sink takes.",
                 ),
             )
+
+
+def _projects_with_policies(inventory: Inventory) -> Iterator[str]:
+    """Projects whose policy was read, whether or not they were described themselves."""
+    for name, _ in inventory.policies:
+        if level_of(name) is Level.PROJECT:
+            known = inventory.resource(name)
+            if known is None or known.asset_type in ("", "cloudresourcemanager.googleapis.com/Project"):
+                yield name
 
 
 def _terraform(project: str, service: str) -> str:

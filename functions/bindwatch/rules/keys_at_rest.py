@@ -21,13 +21,13 @@ def user_managed_keys(inventory: Inventory) -> Iterator[ServiceAccountKey]:
     return (key for key in inventory.all(ServiceAccountKey) if key.user_managed)
 
 
-def _match(inventory: Inventory, key: ServiceAccountKey, title: str, **more: object) -> Match:
+def _match(inventory: Inventory, key: ServiceAccountKey, title: str, resource: str = "", **more: object) -> Match:
     project = inventory.project_of(key.name)
     email = key.service_account
     return Match(
         subject=key.key_id,
         title=title,
-        resource_name=inventory.service_account_name(email),
+        resource_name=resource or key.name,
         principal=email,
         evidence=(AssetRef(key.name),),
         remediation=remedy(
@@ -55,7 +55,8 @@ def user_managed_key(inventory: Inventory, context: Context) -> Iterator[Match]:
     """A key that stands, however old."""
     for key in user_managed_keys(inventory):
         if not key.disabled:
-            yield _match(inventory, key, f"{key.service_account} has a user-managed key, {key.key_id}")
+            account = inventory.service_account_name(key.service_account)
+            yield _match(inventory, key, f"{key.service_account} has a user-managed key, {key.key_id}", account)
 
 
 @inventory_rule(
