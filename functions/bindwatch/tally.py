@@ -25,7 +25,17 @@ class _Row:
     def __init__(self, finding: Finding) -> None:
         self.latest = finding
         self.first = self.last = finding.observed_at
-        self.sources = {finding.source.key} if finding.state is State.OPEN else set()
+        # One source alone, which is what nearly all have, needs no set.
+        self.sources: str | set[str] = finding.source.key if finding.state is State.OPEN else set()
+
+    def saw(self, source: str) -> None:
+        if isinstance(self.sources, set):
+            self.sources.add(source)
+        elif self.sources != source:
+            self.sources = {self.sources, source}
+
+    def count(self) -> int:
+        return len(self.sources) if isinstance(self.sources, set) else 1
 
 
 class Tally:
@@ -45,7 +55,7 @@ class Tally:
                 self._rows[finding.finding_id] = _Row(finding)
                 continue
             if finding.state is State.OPEN:
-                row.sources.add(finding.source.key)
+                row.saw(finding.source.key)
             at = finding.observed_at
             if not _is_before(at, row.last):
                 row.last = at
@@ -58,7 +68,7 @@ class Tally:
     def standing(self) -> list[Standing]:
         """The findings that are open, worst first; among equals by rule, resource and subject."""
         rows = (
-            Standing(row.latest, len(row.sources), row.first, row.last)
+            Standing(row.latest, row.count(), row.first, row.last)
             for row in self._rows.values()
             if row.latest.state is State.OPEN
         )

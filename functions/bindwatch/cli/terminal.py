@@ -4,6 +4,7 @@ import os
 import shutil
 import sys
 import textwrap
+from functools import lru_cache
 
 from bindwatch.model.finding import Severity
 from bindwatch.model.hostile_text import printable as printable
@@ -39,16 +40,22 @@ class Paint:
         return f"\x1b[{code}m{text}\x1b[0m" if self._on else text
 
 
+@lru_cache(maxsize=1)
 def width() -> int:
-    """How wide the terminal is; 100 where there is none."""
+    """How wide the terminal is when it is first asked; 100 where there is none."""
     return max(60, min(shutil.get_terminal_size((100, 24)).columns, 140))
 
 
 def wrapped(text: str, indent: str) -> str:
     """The text in lines that fit the terminal, each after `indent`."""
+    return _filled(text, indent, width())
+
+
+@lru_cache(maxsize=1024)  # findings of one rule share their explanation and most of their notes
+def _filled(text: str, indent: str, columns: int) -> str:
     return textwrap.fill(
         printable(text),
-        width(),
+        columns,
         initial_indent=indent,
         subsequent_indent=indent,
         break_long_words=False,

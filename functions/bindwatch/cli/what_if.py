@@ -116,8 +116,8 @@ def compare(inventory: Inventory, proposal: Proposal, context: Context, house: H
     rules = house.inventory_rules(INVENTORY_RULES)
     verdicts, graphs = [], []
     for each in (effect.before, effect.after):
-        verdicts.append(Engine(context, (), rules).judge_inventory(each))
         graphs.append(graph_of(each, context.catalogue, context.as_of, context.trusted_domains))
+        verdicts.append(Engine(context, (), rules).judge_inventory(each))
     before, after = (_standing(verdict.findings) for verdict in verdicts)
     answer = Answer(steps=[step for step in proposal.steps if step.is_change])
     for identity, row in after.items():

@@ -111,10 +111,11 @@ class Written(msgspec.Struct, frozen=True):
         return Written(self.undoing, self.text) if self.undoing else None
 
 
-class Remediation(msgspec.Struct, frozen=True, kw_only=True, dict=True):
+class Remediation(msgspec.Struct, frozen=True, kw_only=True):
     """The way out: commands to paste, in the order to run them, what they risk and how to undo them.
 
-    The commands are worded when they are asked for: most findings are known already, and nobody reads theirs.
+    The commands are worded whenever they are asked for, and not kept: most findings are known already, nobody reads
+    theirs, and where there are a hundred thousand of them the words weigh more than the findings.
     """
 
     summary: str
@@ -122,12 +123,12 @@ class Remediation(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     terraform: str = ""
     risk_of_fix: str = ""
 
-    @lazily
+    @property
     def commands(self) -> tuple[str, ...]:
         """The commands of the steps, in their order."""
         return tuple(step.command() for step in self.steps)
 
-    @lazily
+    @property
     def undo(self) -> tuple[str, ...]:
         """The commands that take the steps back, last step first."""
         undoing = [step.undo() for step in reversed(self.steps)]

@@ -24,6 +24,8 @@ from bindwatch.rules import (
 )
 
 INVENTORY_RULES: Final[tuple[Rule[Inventory], ...]] = (
+    # First, while there are no findings yet: the graph they share is as large as all that is found.
+    *escalation.RULES,
     *blind_spots_at_rest.RULES,
     *clusters_at_rest.RULES,
     *federation_at_rest.RULES,
@@ -37,7 +39,6 @@ INVENTORY_RULES: Final[tuple[Rule[Inventory], ...]] = (
     *guards_at_rest.RULES,
     *node_pools_at_rest.RULES,
     *workload_trust_at_rest.RULES,
-    *escalation.RULES,
     *own_sink.RULES,
     *workload_identity.RULES,
 )

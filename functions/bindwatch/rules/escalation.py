@@ -125,6 +125,14 @@ def escalation_assembled(inventory: Inventory, context: Context) -> Iterator[Mat
                 notes=(f"Together: {roles}", f"Needs {' and '.join(path.permissions)} ({path.id})"),
                 remediation=_removal(graph, risky),
             )
+    _forget_graph()
+
+
+def _forget_graph() -> None:
+    """Let go of the graph: it is the largest thing there is, and the rules that follow do not ask for it."""
+    from bindwatch.access.graph import graph_of
+
+    graph_of.cache_clear()
 
 
 def _evidence(grants: "Iterator[Grant] | tuple[Grant, ...]", inventory: Inventory) -> tuple[AssetRef, ...]:
