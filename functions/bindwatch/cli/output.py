@@ -2,11 +2,11 @@
 
 import sys
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from functools import cache
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, overload
 
 import click
 
@@ -82,7 +82,7 @@ def write_findings(
 
     def render(name: str, paint: Paint) -> Iterable[str]:
         if name == "text":
-            return (findings_text(standing, paint if color else Paint(color=False)),)
+            return findings_text(standing, paint if color else Paint(color=False))
         return formats.write(name, results(located=name in formats.WITH_PLACES))
 
     write(form, outputs, render)
@@ -100,7 +100,7 @@ def results_of(
 ) -> formats.Results:
     """What a command on files came to, ready for any form."""
     return formats.Results(
-        findings=[standing_record(row) for row in standing],
+        findings=_Records(standing),
         at=at,
         muted=[standing_record(row) | {"mute": mute_record(mute)} for row, mute in outcome.muted],
         summary=summary_record(outcome),
@@ -110,6 +110,28 @@ def results_of(
         command=command,
         notes=notes,
     )
+
+
+class _Records(Sequence[dict[str, Any]]):
+    """Findings as plain fields, made when they are read: all at once they weigh more than all that was judged."""
+
+    def __init__(self, standing: Sequence[Standing]) -> None:
+        self._standing = standing
+
+    def __len__(self) -> int:
+        return len(self._standing)
+
+    def __iter__(self) -> Iterator[dict[str, Any]]:
+        return map(standing_record, self._standing)
+
+    @overload
+    def __getitem__(self, index: int) -> dict[str, Any]: ...
+    @overload
+    def __getitem__(self, index: slice) -> "_Records": ...
+    def __getitem__(self, index: int | slice) -> "dict[str, Any] | _Records":
+        if isinstance(index, slice):
+            return _Records(self._standing[index])
+        return standing_record(self._standing[index])
 
 
 def standing_record(row: Standing) -> dict[str, Any]:
@@ -158,19 +180,15 @@ def summary_record(outcome: Outcome) -> dict[str, Any]:
     }
 
 
-def findings_text(standing: Sequence[Standing], paint: Paint) -> str:
-    """Findings as a person reads them, under their severities."""
+def findings_text(standing: Sequence[Standing], paint: Paint) -> Iterator[str]:
+    """Findings as a person reads them, under their severities, one by one."""
     severity: Severity | None = None
-    lines: list[str] = []
     counts = Counter(row.finding.severity for row in standing)
     for row in standing:
         if row.finding.severity is not severity:
             severity = row.finding.severity
-            lines.append(paint.severity(severity, f" {severity.name} ") + paint.faint(f" {counts[severity]}"))
-            lines.append("")
-        lines += finding_lines(row, paint)
-        lines.append("")
-    return "\n".join(lines) + "\n" if lines else ""
+            yield paint.severity(severity, f" {severity.name} ") + paint.faint(f" {counts[severity]}") + "\n\n"
+        yield "\n".join(finding_lines(row, paint)) + "\n\n"
 
 
 def finding_lines(row: Standing, paint: Paint) -> list[str]:
@@ -194,9 +212,9 @@ def finding_lines(row: Standing, paint: Paint) -> list[str]:
         lines += [f"            {printable(command)}" for command in fix.commands]
         if fix.risk_of_fix:
             lines.append(_field("risk", wrapped(fix.risk_of_fix, " " * 10).lstrip()))
-        if fix.undo:
-            lines.append(_field("undo", printable(fix.undo[0])))
-            lines += [f"            {printable(command)}" for command in fix.undo[1:]]
+        if undo := fix.undo:
+            lines.append(_field("undo", printable(undo[0])))
+            lines += [f"            {printable(command)}" for command in undo[1:]]
     lines.append(paint.faint(_field("rule", f"{finding.rule_id}  {finding.category.value}  {finding.finding_id}")))
     lines += [paint.faint(_field("see", printable(_source_words(source)))) for source in finding.evidence[:1]]
     return lines
