@@ -9,7 +9,7 @@ facts is which rules are left to ask. Mostly none is, and the entry costs its de
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 from bindwatch.errors import InputError
 from bindwatch.inventory import Coverage, Inventory
@@ -62,6 +62,8 @@ NO_RULES: Final[Rules] = ()
 class Engine:
     """Judges entries and inventories with a fixed set of rules in a fixed context.
 
+    Rules that need a file from outside that the context does not have are left out; `off` names them.
+
     Judging twice gives equal verdicts; the order of the rules does not matter beyond the order of the findings.
     Several threads may share one: what it remembers are dictionaries, each change to which is a single step, and two
     that learn the same at once learn it equally.
@@ -74,7 +76,8 @@ class Engine:
         inventory_rules: Sequence[Rule[Inventory]] = (),
     ) -> None:
         self.context = context
-        self.log_rules = tuple(log_rules)
+        self.log_rules = tuple(rule for rule in log_rules if not rule.lacks(context))
+        self.off = switched_off(log_rules, context)
         self.inventory_rules = tuple(inventory_rules)
         self._dispatch: dict[tuple[str, str, bool], Rules] = {}
         self._left: dict[int, Rules] = {}
@@ -227,6 +230,19 @@ class Engine:
             except Exception as error:  # a rule may raise anything; its neighbours still count
                 failures.append(RuleFailure(rule.id, "inventory", f"{type(error).__name__}: {error}"))
         return Verdict(tuple(findings), tuple(failures), tuple(not_checked))
+
+
+@dataclass(frozen=True, slots=True)
+class SwitchedOff:
+    """A rule that is off, and the fields of `[outside]` that would switch it on."""
+
+    rule_id: str
+    lacks: tuple[str, ...]
+
+
+def switched_off(rules: Iterable[Rule[Any]], context: Context) -> tuple[SwitchedOff, ...]:
+    """The rules that are off for want of a file from outside."""
+    return tuple(SwitchedOff(rule.id, lacks) for rule in rules if (lacks := rule.lacks(context)))
 
 
 def _by_guard(rules: Iterable[Rule[LogEntry]]) -> Rules:

@@ -27,6 +27,7 @@ from bindwatch.model.finding import (
 )
 from bindwatch.model.lazily import lazily
 from bindwatch.model.log_entry import LogEntry
+from bindwatch.model.outside import Outside
 from bindwatch.model.principal import Principal
 
 DOCS_URL: Final = "https://github.com/bindwatch/bindwatch/blob/main/docs/rules.md"
@@ -108,6 +109,8 @@ class Context:
     """The log sink that feeds bindwatch (`organizations/1/sinks/x`), '' where it is not known."""
     own_sink_filter: str = ""
     """What it must pass for the rules that are enabled."""
+    outside: Outside = field(default_factory=Outside)
+    """What the user's files say of addresses and keys."""
 
     @lazily
     def memory(self) -> dict[object, bool]:
@@ -217,6 +220,8 @@ class Rule(Generic[S]):
     outcome: Outcome = Outcome.SUCCEEDED
     guard: Callable[[S, Context], bool] | None = None
     needs: tuple[Part, ...] = ()
+    outside: tuple[str, ...] = ()
+    """The fields of `[outside]` without which the rule is off."""
     techniques: tuple[str, ...] = ()
     equivalents: tuple[str, ...] = ()
     doc: str = ""
@@ -237,6 +242,10 @@ class Rule(Generic[S]):
     def reads_any_method(self) -> bool:
         """Whether the rule looks at entries of every method."""
         return any(method.name == "*" and method.service == "*" for method in self.methods)
+
+    def lacks(self, context: Context) -> tuple[str, ...]:
+        """The fields of `[outside]` that the rule needs and nobody gave: with one of them missing it is off."""
+        return tuple(name for name in self.outside if not context.outside.has(name))
 
     def judge(self, subject: S, context: Context) -> Iterator[Finding]:
         """The findings of one subject. Whatever the check raises is the caller's to turn into a RuleFailure."""
@@ -331,12 +340,14 @@ def log_rule(
     methods: Iterable[Method],
     outcome: Outcome = Outcome.SUCCEEDED,
     guard: Callable[[LogEntry, Context], bool] | None = None,
+    outside: Iterable[str] = (),
     techniques: Iterable[str] = (),
     equivalents: Iterable[str] = (),
 ) -> Callable[[LogCheck], Rule[LogEntry]]:
     """Make a log rule of a check function; its docstring is the rule's page.
 
     `guard` is a cheap condition without which the check cannot match; rules with the same guard share its answer.
+    `outside` names the fields of `[outside]` without which the rule is off.
     """
 
     def decorate(check: LogCheck) -> Rule[LogEntry]:
@@ -349,6 +360,7 @@ def log_rule(
             methods=tuple(methods),
             outcome=outcome,
             guard=guard,
+            outside=tuple(outside),
             techniques=tuple(techniques),
             equivalents=tuple(equivalents),
             doc=_page(check.__doc__),
@@ -414,6 +426,7 @@ def window_rule(
     category: Category,
     *,
     methods: Iterable[Method] = (),
+    outside: Iterable[str] = (),
     techniques: Iterable[str] = (),
     equivalents: Iterable[str] = (),
 ) -> Callable[[WindowCheck], Rule[WindowRow]]:
@@ -427,6 +440,7 @@ def window_rule(
             subject=SubjectKind.WINDOW,
             check=check,
             methods=tuple(methods),
+            outside=tuple(outside),
             techniques=tuple(techniques),
             equivalents=tuple(equivalents),
             doc=_page(check.__doc__),

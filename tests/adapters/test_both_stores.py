@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from bindwatch.adapters.bigquery import BigQueryStore
@@ -15,11 +16,14 @@ from bindwatch.adapters.bigquery_schema import apply_schema, apply_team_views
 from bindwatch.adapters.duckdb import DuckDBStore
 from bindwatch.adapters.questions import Value, questions, views_in_order
 from bindwatch.adapters.sql_store import SqlStore, plain
-from bindwatch.engine import RuleFailure, Verdict
+from bindwatch.engine import Engine, RuleFailure, Verdict
 from bindwatch.model.finding import AssetRef, Category, Finding, LogRef, Remediation, Severity, State, Written
 from bindwatch.model.log_entry import LogEntry, from_dict
+from bindwatch.model.outside import NOWHERE, Place
 from bindwatch.pipeline import Delivery, Row, Rows, StandingFinding, Table, announce_due, deliver
 from bindwatch.pipeline.rows import Recording, RunRow, ending_event, finding_event, timestamp
+from bindwatch.rule import Context
+from bindwatch.rules import LOG_RULES
 from local_bigquery import PROJECT, running
 from sample_findings import NOON, Subscribers, at, written
 
@@ -237,10 +241,78 @@ def a_refusal(number: int) -> Delivery:
     return Delivery(entry, Verdict(), at(-90 + number))
 
 
+POD = "serviceAccount:shop.svc.id.goog[shop/cart]"
+CART, HELPER, BUSY = (f"{name}@shop.iam.gserviceaccount.com" for name in ("cart", "helper", "busy"))
+
+
+def an_act(
+    minutes: float,
+    caller: str,
+    *,
+    method: str = "storage.buckets.list",
+    service: str = "storage.googleapis.com",
+    target: str = "",
+    code: int = 0,
+    agent: str = "gcloud-python/3.4.1 gl-python/3.13.7",
+    via: str = "",
+    place: Place = NOWHERE,
+) -> Delivery:
+    """One call that a story needs."""
+    who = {"principalSubject": caller} if caller == POD else {"principalEmail": caller}
+    hops = {"serviceAccountDelegationInfo": [{"principalSubject": via}]} if via else {}
+    permission = {"permission": "iam.serviceAccounts.getAccessToken"} | ({} if code else {"granted": True})
+    entry = from_dict(
+        {
+            "logName": "projects/shop/logs/cloudaudit.googleapis.com%2Factivity",
+            "insertId": f"{minutes}{caller}{method}{target}{code}{place}",
+            "timestamp": written(at(minutes)),
+            "resource": {"labels": {"project_id": "shop"} | ({"email_id": target} if target else {})},
+            "protoPayload": {
+                "serviceName": service,
+                "methodName": method,
+                "resourceName": "projects/shop",
+                "status": {"code": code} if code else {},
+                "authenticationInfo": who | hops,
+                "authorizationInfo": [permission],
+                "requestMetadata": {"callerIp": "192.0.2.9", "callerSuppliedUserAgent": agent},
+            },
+        }
+    )
+    return Delivery(entry, Engine(Context(), LOG_RULES).judge_entry(entry), at(minutes), place)
+
+
+def stories() -> Iterator[Delivery]:
+    """What every window that leans on habits or findings tells of."""
+    mint = {"service": "iamcredentials.googleapis.com", "method": "GenerateAccessToken", "target": CART}
+    home, away = Place("DE", "AS64496 Home, Net"), Place("NO", "AS64497 Fjord Net")
+    yield an_act(-100, POD, code=7, **mint)
+    yield an_act(-80, POD, agent="gke-metadata-server", **mint)
+    yield an_act(-70, "eve@example.com", **mint)
+    yield an_act(-20 * 1440, POD, agent="gke-metadata-server", **mint)
+    yield an_act(-15, HELPER, via=POD)
+    yield an_act(-1, CART, via=POD)
+    for ago in range(1, 21):
+        yield an_act(-ago * 1440, CART, place=home)
+        yield from (an_act(-ago * 1440 - n / 7, BUSY) for n in range(5 + ago % 3))
+    yield from (an_act(-n / 10, BUSY) for n in range(520))
+    yield an_act(-30, CART, place=away, agent="curl/8")
+    iam = "iam.googleapis.com"
+    yield an_act(-60, "eve@example.com", service=iam, method="google.iam.admin.v1.CreateServiceAccount", target=HELPER)
+    grant = an_act(-55, "eve@example.com", service="cloudresourcemanager.googleapis.com", method="SetIamPolicy")
+    delta = {"action": "ADD", "role": "roles/owner", "member": f"serviceAccount:{HELPER}"}
+    raw = msgspec.Raw(msgspec.json.encode({"policyDelta": {"bindingDeltas": [delta]}}))
+    entry = LogEntry(grant.entry.wire, msgspec.structs.replace(grant.entry.payload, service_data=raw))
+    entry = LogEntry(
+        msgspec.structs.replace(entry.wire, resource=msgspec.structs.replace(entry.wire.resource, type="project")),
+        entry.payload,
+    )
+    yield Delivery(entry, Engine(Context(), LOG_RULES).judge_entry(entry), at(-55))
+
+
 def fill(store: SqlStore, entries: int) -> None:
     """The same company in any store, some of it delivered twice."""
     company = Company(7)
-    deliveries = [company.delivery(number) for number in range(entries)]
+    deliveries = [*(company.delivery(number) for number in range(entries)), *stories()]
     deliveries += [a_refusal(number) for number in range(30)]
     for start in range(0, len(deliveries), 5000):
         deliver(deliveries[start : start + 5000], store)
@@ -310,6 +382,11 @@ def compare(one: SqlStore, other: SqlStore) -> dict[str, int]:
                 continue
             assert answer == rows(other, f"{folder}/{name}", values), name
             counts[f"{folder}/{name}"] = len(answer)
+    for name, question in questions("windows").items():  # as each sweep looks, with habits before it
+        values = question.values({"since": written(at(-120))}, now)
+        answer = rows(one, f"windows/{name}", values)
+        assert answer == rows(other, f"windows/{name}", values), name
+        counts[f"windows/{name}"] += len(answer)
     ids = [row["finding_id"] for row in one.ask("views/findings", {})][:9]
     for projects in (None, ["shop", ""]):
         asked = {"rule_ids": ["rule-1", "rule-2"], "projects": projects, "finding_ids": ids}
@@ -328,8 +405,18 @@ def test_both_stores_show_the_same(bigquery: BigQueryStore) -> None:
         counts = compare(duckdb, bigquery)
     silent = {name for name, count in counts.items() if not count and not name.startswith("windows/")}
     assert not silent, f"nothing is compared by {silent}"
-    for name in ("service_account_fan_out", "denial_burst", "new_impersonator"):
-        assert counts[f"windows/{name}"]
+    for name in (
+        "service_account_fan_out",
+        "denial_burst",
+        "new_impersonator",
+        "new_place",
+        "new_user_agent",
+        "unusual_volume",
+        "new_account_empowered",
+        "delegation_without_mint",
+        "workload_identity_broken",
+    ):
+        assert counts[f"windows/{name}"], name
 
 
 def test_the_tables_are_made_as_their_files_say(bigquery: BigQueryStore) -> None:

@@ -15,6 +15,7 @@ from bindwatch.model.finding import AssetRef, Category, Finding, Severity
 from bindwatch.model.log_entry import from_dict
 from bindwatch.rule import Context
 from bindwatch.rules import INVENTORY_RULES, LOG_RULES, WINDOW_RULES
+from house.test_outside import database
 
 DOCS = Path(__file__).parents[2] / "docs"
 NOW = datetime(2026, 11, 2, 12, tzinfo=UTC)
@@ -36,6 +37,14 @@ def problems(folder: Path, text: str) -> list[str]:
 
 def test_the_example_of_the_page_is_read(tmp_path: Path) -> None:
     (tmp_path / "bindwatch.toml").write_text(blocks("settings.md")[0], "utf-8")
+    for name, text in (
+        ("tor-exits.txt", "192.0.2.7"),
+        ("threats.csv", "ip\n192.0.2.8"),
+        ("leaked-keys.txt", "0a" * 20),
+    ):
+        (tmp_path / name).write_text(text, "utf-8")
+    for name in ("Country", "ASN"):
+        database(tmp_path / f"GeoLite2-{name}.mmdb", name, {"192.0.2.0/24": {"country": {"iso_code": "DE"}}})
     (tmp_path / "rules").mkdir()
     (tmp_path / "rules" / "owner.toml").write_text(blocks("custom-rules.md")[0], "utf-8")
     house = load_house(str(tmp_path / "bindwatch.toml"))

@@ -2,10 +2,10 @@
 
 `cases/RULE-ID/fires-STORY.json` makes the rule speak, `quiet-STORY.json` is a near miss. A file holds one log entry, a
 list of them, or `{"context": {…}, "entries": […], "inventory": […], "expect": {…}}`, all of it optional:
-`context` may set trusted_domains, trusted_projects, automation, break_glass, own_sink, own_sink_filter, and roles
-(custom roles with their permissions); `inventory` holds documents as `bindwatch scan` reads them (with entries: what
-the rules know besides; without: what is judged); `expect` what every finding of the rule must have (severity, state,
-subject, cause, …).
+`context` may set trusted_domains, trusted_projects, automation, break_glass, own_sink, own_sink_filter, roles (custom
+roles with their permissions), and outside (addresses, leaked_keys, countries, and places by address); `inventory` holds
+documents as `bindwatch scan` reads them (with entries: what the rules know besides; without: what is judged); `expect`
+what every finding of the rule must have (severity, state, subject, cause, …).
 """
 
 from __future__ import annotations
@@ -18,11 +18,13 @@ from pathlib import Path
 from typing import Any
 
 from bindwatch.engine import Engine, Verdict
+from bindwatch.house.outside_lists import read_addresses
 from bindwatch.inventory import Inventory, InventoryBuilder, Origin
 from bindwatch.inventory.reading import read_inventory_document
 from bindwatch.knowledge.roles import RoleCatalogue
 from bindwatch.model.finding import Finding
 from bindwatch.model.log_entry import from_dict
+from bindwatch.model.outside import Outside, Place
 from bindwatch.rule import Context
 from bindwatch.rules import INVENTORY_RULES, LOG_RULES
 
@@ -60,6 +62,27 @@ def inventory_of(documents: Sequence[Any]) -> Inventory:
     return builder.build()
 
 
+class FixedPlaces:
+    """A database of places that a case writes down."""
+
+    def __init__(self, places: Mapping[str, Mapping[str, str]]) -> None:
+        self._places = places
+
+    def place(self, address: str) -> Place:
+        """Where the case says the address is."""
+        return Place(**self._places.get(address, {}))
+
+
+def outside_of(said: Mapping[str, Any]) -> Outside:
+    """What a case says the user's files hold."""
+    return Outside(
+        addresses=read_addresses(said["addresses"], "bad.txt")[0] if "addresses" in said else None,
+        leaked_keys=frozenset(said["leaked_keys"]) if "leaked_keys" in said else None,
+        places=FixedPlaces(said["places"]) if "places" in said else None,
+        countries=frozenset(said.get("countries", ())),
+    )
+
+
 def context_of(settings: Mapping[str, Any], inventory: Inventory | None = None) -> Context:
     """The context a case asks for."""
     catalogue = RoleCatalogue.built_in()
@@ -73,6 +96,7 @@ def context_of(settings: Mapping[str, Any], inventory: Inventory | None = None) 
         break_glass=tuple(settings.get("break_glass", ())),
         catalogue=catalogue,
         inventory=inventory,
+        outside=outside_of(settings.get("outside", {})),
         own_sink=settings.get("own_sink", ""),
         own_sink_filter=settings.get("own_sink_filter", ""),
     )

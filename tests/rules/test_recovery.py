@@ -155,3 +155,39 @@ def test_the_store_closes_and_reopens_by_the_time_of_events(store: DuckDBStore) 
 def test_a_refusal_that_comes_after_the_success_it_preceded_does_not_stay_open(store: DuckDBStore) -> None:
     assert receive(store, 12, mint(12, works=True)) == "none"
     assert receive(store, 13, mint(5, works=False)) == "RESOLVED"
+
+
+def test_a_scan_of_files_tells_of_an_account_that_is_made_and_given_owner(tmp_path: Path) -> None:
+    def admin(minutes: float, service: str, method: str, kind: str, **payload: Any) -> Any:
+        return {
+            "logName": "projects/shop-prod/logs/cloudaudit.googleapis.com%2Factivity",
+            "insertId": f"{method}{minutes}",
+            "timestamp": written(at(minutes)),
+            "severity": "NOTICE",
+            "resource": {"type": kind, "labels": {"project_id": "shop-prod"} | payload.pop("labels", {})},
+            "protoPayload": {
+                "serviceName": service,
+                "methodName": method,
+                "resourceName": "projects/shop-prod",
+                "authenticationInfo": {"principalEmail": "eve@example.com"},
+                **payload,
+            },
+        }
+
+    delta = {"bindingDeltas": [{"action": "ADD", "role": "roles/owner", "member": f"serviceAccount:{CART}"}]}
+    entries = [
+        admin(5, "cloudresourcemanager.googleapis.com", "SetIamPolicy", "project", serviceData={"policyDelta": delta}),
+        admin(
+            1,
+            "iam.googleapis.com",
+            "google.iam.admin.v1.CreateServiceAccount",
+            "service_account",
+            labels={"email_id": CART},
+            response={"email": CART},
+        ),
+    ]
+    file = tmp_path / "log.ndjson"
+    file.write_text("".join(json.dumps(entry) + "\n" for entry in entries))
+    outcome = scan((str(file),), Context(as_of=at(600)), Progress(io.StringIO(), quiet=True))
+    (story,) = [row.finding for row in outcome.tally.standing() if row.finding.rule_id == "new-account-empowered"]
+    assert story.title == f"{CART} was made by eve@example.com and 4 minutes later held roles/owner"

@@ -212,3 +212,10 @@ def test_the_audit_asks_nothing_that_is_not_declared(world: World) -> None:
     world.audit("projects/example-0001")
     declared = {call.method for call in NEEDS["audit"]}
     assert set(world.organization.calls) <= declared
+
+
+def test_rules_that_are_off_for_want_of_a_file_are_named_in_the_coverage(world: World) -> None:
+    world.audit()
+    rows = world.store.coverage()
+    off = {row["rule_id"]: row["reason"] for row in rows if row["part"] == "outside"}
+    assert off == {"new-place": "the settings lack [outside].geoip"}

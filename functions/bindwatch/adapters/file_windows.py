@@ -16,7 +16,7 @@ from bindwatch.diagnosis.link import BROKEN
 from bindwatch.engine import NOTHING, Verdict
 from bindwatch.errors import InputError
 from bindwatch.model.finding import Finding, State
-from bindwatch.model.log_entry import LogEntry, decode
+from bindwatch.model.log_entry import LogEntry, decode, parse_time
 from bindwatch.model.log_wire import Facts, read_facts
 from bindwatch.pipeline import Delivery, deliver, record, sweep_windows
 from bindwatch.rule import Context, Rule, WindowRow
@@ -25,8 +25,9 @@ LEAST: Final = 2
 """No window rule speaks of fewer entries of one caller than this."""
 
 _BATCH: Final = 2_000
-_JOINED: Final = frozenset({BROKEN})
-"""Rules whose findings a window joins with what their principals did."""
+# Rules whose findings windows join with activity: with what their principals did, and with how they came to be.
+_ENDED: Final = frozenset({BROKEN})
+_GIVEN: Final = frozenset({"privileged-role", "impersonation-role-on-project", "impersonation-role-on-service-account"})
 _MOST_REMEMBERED: Final = 65_536
 
 
@@ -36,7 +37,8 @@ class FileWindows:
 
     def __init__(self, rules: Sequence[Rule[WindowRow]], context: Context) -> None:
         self._rules = tuple(rules)
-        self._joined = _JOINED & {rule.id for rule in self._rules}
+        ids = {rule.id for rule in self._rules}
+        self._joined = (_ENDED & ids) | (_GIVEN if "new-account-empowered" in ids else frozenset())
         self._context = context
         self._named: dict[tuple[str, str], bool] = {}
         self._seen: dict[int, int | None] = {}
@@ -45,6 +47,7 @@ class FileWindows:
         self._callers: frozenset[int] = frozenset()
         self._noted: list[Finding] = []
         self._actors: frozenset[str] = frozenset()
+        self._made_accounts = False
         self._deliveries: list[Delivery] = []
         self._first: datetime | None = None
         self._last: datetime | None = None
@@ -57,6 +60,7 @@ class FileWindows:
             if len(self._seen) > _MOST_REMEMBERED:  # hostile entries must not fill the memory
                 self._seen.clear()
             caller = self._seen[known] = _caller(facts) if self._counts_for_a_rule(facts) else None
+            self._made_accounts = self._made_accounts or _makes_account(facts)
         if caller is not None:
             self._counts[caller] += 1
 
@@ -69,6 +73,8 @@ class FileWindows:
     def wanted(self) -> bool:
         """Whether any caller did enough for a window rule to speak, so that a second pass is worth it."""
         self._callers = frozenset(caller for caller, count in self._counts.items() if count >= LEAST)
+        if not self._made_accounts:
+            self._noted = [finding for finding in self._noted if finding.rule_id in _ENDED]
         self._actors = frozenset(finding.principal for finding in self._noted)
         return bool(self._callers or self._actors)
 
@@ -106,7 +112,7 @@ class FileWindows:
             return
         self._first = min(self._first or time, time)
         self._last = max(self._last or time, time)
-        self._deliveries.append(Delivery(entry, NOTHING, time))
+        self._deliveries.append(Delivery(entry, NOTHING, time, self._context.outside.place(entry.caller_ip)))
 
     def verdict(self) -> Verdict:
         """What the window rules say of what was kept."""
@@ -115,10 +121,12 @@ class FileWindows:
         from bindwatch.adapters.duckdb import DuckDBStore  # a quarter of a second, only where it is needed
 
         with DuckDBStore() as store:
-            record(self._noted, store, now=self._last)
+            moments = [moment for item in self._noted if (moment := parse_time(item.observed_at)) is not None]
+            last = max(self._last, *moments) if moments else self._last
+            record(self._noted, store, now=last)
             for start in range(0, len(self._deliveries), _BATCH):
                 deliver(self._deliveries[start : start + _BATCH], store)
-            until = self._last + timedelta(seconds=1)
+            until = last + timedelta(seconds=1)
             return sweep_windows(store, self._rules, self._context, until, since=self._first)
 
     def _is_awaited(self, entry: LogEntry) -> bool:
@@ -127,7 +135,9 @@ class FileWindows:
             return True
         actors = self._actors
         return bool(actors) and (
-            entry.caller_key in actors or any(hop.identity in actors for hop in entry.impersonators)
+            entry.caller_key in actors
+            or any(hop.identity in actors for hop in entry.impersonators)
+            or (_makes_account(entry.facts) and f"serviceAccount:{entry.target}" in actors)
         )
 
     def _counts_for_a_rule(self, facts: Facts) -> bool:
@@ -149,6 +159,10 @@ class FileWindows:
                 if method.service != "iamcredentials.googleapis.com"  # counted by their refusals
             )
         return named
+
+
+def _makes_account(facts: Facts) -> bool:
+    return facts.proto_payload.method_name.endswith(".CreateServiceAccount")
 
 
 def _caller(facts: Facts) -> int:

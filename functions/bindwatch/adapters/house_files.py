@@ -1,18 +1,23 @@
 """The user's settings file and the folder of their rules, from disk."""
 
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final, TypeVar
 
 from bindwatch.errors import ConfigError, InputError
 from bindwatch.house.house import House
-from bindwatch.house.settings_file import DEFAULT_FILE, KnownRules, check_rules, read_settings
+from bindwatch.house.settings_file import DEFAULT_FILE, KnownRules, OutsideFiles, check_rules, read_settings
 from bindwatch.model.log_entry import decode
+from bindwatch.model.outside import AddressList, Outside, Places
 from bindwatch.rule import Context
 
 if TYPE_CHECKING:  # most commands run without rules of the user's own, and start without what those need
     from bindwatch.house.custom_rules import CaseText, CustomRule
     from bindwatch.house.rule_cases import CaseResult
+
+L = TypeVar("L", AddressList, frozenset[str])
+_MOST_TOLD: Final = 5
 
 
 def load_house(path: str = "") -> House:
@@ -42,18 +47,67 @@ def load_house(path: str = "") -> House:
     problems = [*source.in_order(), *problems]
     if problems:
         raise ConfigError(problems)
-    outside = settings.outside
-    settings = replace(
-        settings,
-        outside=replace(
-            outside,
-            groups=tuple(str(folder / name) for name in outside.groups),
-            address_list=_beside(folder, outside.address_list),
-            leaked_keys=_beside(folder, outside.leaked_keys),
-            geoip=_beside(folder, outside.geoip),
-        ),
+    named = settings.outside
+    named = replace(
+        named,
+        groups=_beside(folder, named.groups),
+        address_list=_beside(folder, named.address_list),
+        leaked_keys=_beside(folder, named.leaked_keys),
+        geoip=_beside(folder, named.geoip),
     )
-    return House(settings=settings, custom=custom, file=path)
+    outside, notes = _read_outside(named)
+    settings = replace(settings, outside=named)
+    return House(settings=settings, custom=custom, file=path, outside=outside, notes=notes)
+
+
+def _read_outside(named: OutsideFiles) -> tuple[Outside, tuple[str, ...]]:
+    """What the files say, and the lines of lists that say nothing.
+
+    Raises ConfigError where one cannot be read, or where a list holds nothing that can be used.
+    """
+    from bindwatch.house.outside_lists import read_addresses, read_keys
+
+    problems: list[str] = []
+    notes: list[str] = []
+    addresses = _read_lists(named.address_list, read_addresses, problems, notes)
+    keys = _read_lists(named.leaked_keys, read_keys, problems, notes)
+    places: Places | None = None
+    if named.geoip:
+        from bindwatch.adapters.geoip import GeoDatabases
+
+        try:
+            places = GeoDatabases(named.geoip)
+        except ConfigError as error:
+            problems += error.problems
+    if problems:
+        raise ConfigError(problems)
+    outside = Outside(
+        addresses=AddressList.of_all(addresses) if named.address_list else None,
+        leaked_keys=frozenset().union(*keys) if named.leaked_keys else None,
+        places=places,
+        countries=frozenset(named.countries),
+    )
+    return outside, tuple(notes)
+
+
+def _read_lists(
+    paths: Iterable[str], read: Callable[[str, str], tuple[L, list[str]]], problems: list[str], notes: list[str]
+) -> list[L]:
+    lists = []
+    for path in paths:
+        try:
+            found, unread = read(_read(path), path)
+        except ConfigError as error:
+            problems += error.problems
+            continue
+        if unread and not found:
+            problems.append(f"{unread[0]}; nothing in the file can be used")
+            continue
+        lists.append(found)
+        notes += unread[:_MOST_TOLD]
+        if len(unread) > _MOST_TOLD:
+            notes.append(f"{path}: {len(unread) - _MOST_TOLD} more lines like these")
+    return lists
 
 
 def load_rules(directory: str) -> "tuple[CustomRule, ...]":
@@ -99,8 +153,8 @@ def _read(path: str) -> str:
         raise ConfigError([f"{path}: cannot be read: {reason}"]) from error
 
 
-def _beside(folder: Path, name: str) -> str:
-    return str(folder / name) if name else ""
+def _beside(folder: Path, names: Iterable[str]) -> tuple[str, ...]:
+    return tuple(str(folder / name) for name in names)
 
 
 def _built_in() -> set[str]:

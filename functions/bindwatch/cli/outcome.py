@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from bindwatch.adapters.inputs import Reading
-from bindwatch.engine import NotChecked, RuleFailure, Verdict
+from bindwatch.engine import NotChecked, RuleFailure, SwitchedOff, Verdict
 from bindwatch.house.exemptions import Exemption
 from bindwatch.inventory import Inventory
 from bindwatch.model.resource import canonical
@@ -21,6 +21,9 @@ class Outcome:
     tally: Tally = field(default_factory=Tally)
     failures: list[RuleFailure] = field(default_factory=list)
     not_checked: tuple[NotChecked, ...] = ()
+    off: tuple[SwitchedOff, ...] = ()
+    notes: tuple[str, ...] = ()
+    """What of the user's own lists could not be read."""
     muted: list[tuple[Standing, Exemption]] = field(default_factory=list)
     expired: tuple[Exemption, ...] = ()
     inventory: Inventory | None = None

@@ -173,6 +173,8 @@ def summary_record(outcome: Outcome) -> dict[str, Any]:
             for failure in outcome.failures
         ],
         "expired_exceptions": [mute_record(mute) | {"exception": str(mute)} for mute in outcome.expired],
+        "off": [{"rule_id": item.rule_id, "lacks": list(item.lacks)} for item in outcome.off],
+        "notes": list(outcome.notes),
         "not_checked": [
             {"rule_id": item.rule_id, "missing": [str(coverage) for coverage in item.missing]}
             for item in outcome.not_checked
@@ -278,6 +280,11 @@ def summary_text(standing: Sequence[Standing], outcome: Outcome) -> str:
     if outcome.not_checked:
         lines.append(f"could not look: {len(outcome.not_checked)} rules lack an input")
         lines += [f"  {item.rule_id}: {'; '.join(map(str, item.missing))}" for item in outcome.not_checked]
+    if outcome.off:
+        fields = sorted({f"[outside].{name}" for item in outcome.off for name in item.lacks})
+        lines.append(f"off: {len(outcome.off)} rules, for want of {', '.join(fields)} in the settings")
+        lines.append(wrapped(", ".join(item.rule_id for item in outcome.off), "  "))
+    lines += [f"not used: {printable(note)}" for note in outcome.notes]
     if reading.problems:
         lines.append(f"could not be read: {len(reading.problems)}")
         lines += [f"  {printable(str(problem))}" for problem in reading.problems[:_MOST_PROBLEMS]]

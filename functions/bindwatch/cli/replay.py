@@ -60,7 +60,14 @@ def command(
                 except InputError:
                     bad += 1
                     continue
-                deliveries.append(Delivery(entry, engine.judge_entry(entry), stored.now()))
+                deliveries.append(
+                    Delivery(
+                        entry,
+                        engine.judge_entry(entry),
+                        stored.now(),
+                        engine.context.outside.place(entry.caller_ip),
+                    )
+                )
             deliver(deliveries, store)
             entries += len(deliveries)
             findings += sum(len(item.verdict.findings) for item in deliveries)

@@ -22,6 +22,7 @@ def rule_record(rule: Rule[Any]) -> dict[str, Any]:
         "subject": rule.subject.value,
         "methods": [str(method) for method in rule.methods],
         "needs": [part.value for part in rule.needs],
+        "outside": list(rule.outside),
         "techniques": list(rule.techniques),
         "equivalents": list(rule.equivalents),
     }
@@ -82,6 +83,7 @@ def _show(rule_id: str | None, form: str, settings_file: str) -> int:
         *house.inventory_rules(INVENTORY_RULES),
         *house.window_rules(WINDOW_RULES),
     ]
+    context = house.context(Context())
     rules = sorted(
         (rule for rule in every if rule_id in (None, rule.id)), key=lambda rule: (rule.id, rule.subject.value)
     )
@@ -92,24 +94,31 @@ def _show(rule_id: str | None, form: str, settings_file: str) -> int:
         raise click.UsageError(f"no rule {rule_id!r}." + (f" Did you mean {', '.join(near)}?" if near else ""))
     match form:
         case "json":
-            json.dump([rule_record(rule) for rule in rules], sys.stdout, indent=2)
+            json.dump([_record(rule, context) for rule in rules], sys.stdout, indent=2)
             sys.stdout.write("\n")
         case "ndjson":
-            sys.stdout.writelines(json.dumps(rule_record(rule)) + "\n" for rule in rules)
+            sys.stdout.writelines(json.dumps(_record(rule, context)) + "\n" for rule in rules)
         case _ if rule_id:
-            _write_page(rules)
+            _write_page(rules, context)
         case _:
             longest = max(len(rule.id) for rule in rules)
             for rule in rules:
-                click.echo(f"{rule.severity.name:<8} {rule.subject.value:<9} {rule.id:<{longest}}  {rule.title}")
+                off = "  (off)" if rule.lacks(context) else ""
+                click.echo(f"{rule.severity.name:<8} {rule.subject.value:<9} {rule.id:<{longest}}  {rule.title}{off}")
     return 0
 
 
-def _write_page(rules: list[Rule[Any]]) -> None:
+def _record(rule: Rule[Any], context: Context) -> dict[str, Any]:
+    return rule_record(rule) | {"off": bool(rule.lacks(context))}
+
+
+def _write_page(rules: list[Rule[Any]], context: Context) -> None:
     rule = rules[0]
     click.echo(
         f"{rule.id}  {rule.severity.name}  {rule.category.value}  ({', '.join(r.subject.value for r in rules)})\n"
     )
+    if lacks := rule.lacks(context):
+        click.echo(f"Off: the settings lack {', '.join(f'[outside].{name}' for name in lacks)}.\n")
     click.echo(rule.doc)
     for name, values in (
         ("Methods", [str(method) for each in rules for method in each.methods]),

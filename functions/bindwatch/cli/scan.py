@@ -17,7 +17,7 @@ from bindwatch.cli import output
 from bindwatch.cli.outcome import Outcome
 from bindwatch.cli.progress import Progress
 from bindwatch.cli.roles import load, roles_option
-from bindwatch.engine import Engine, Verdict
+from bindwatch.engine import Engine, Verdict, switched_off
 from bindwatch.errors import InputError
 from bindwatch.house.exemptions import exempting, expired
 from bindwatch.house.house import House
@@ -61,6 +61,8 @@ def scan(
         context = replace(context, inventory=inventory)
     engine = Engine(context, house.log_rules(LOG_RULES))
     window_rules = house.window_rules(WINDOW_RULES)
+    outcome.off = switched_off((*house.log_rules(LOG_RULES), *window_rules), context)
+    outcome.notes = house.notes
     if store is None:
         windows = FileWindows(window_rules, context)
         _judge_logs(reader, outcome, _watched(engine, windows))
@@ -136,7 +138,8 @@ def _store_logs(
                 continue
             if time is not None:
                 span[:] = [min(span[0], time), max(span[1], time)] if span else [time, time]
-            batch.append(Delivery(entry, verdict, time or engine.context.as_of))
+            origin = engine.context.outside.place(entry.caller_ip)
+            batch.append(Delivery(entry, verdict, time or engine.context.as_of, origin))
             if len(batch) >= _BATCH:
                 deliver(batch, store)
                 batch.clear()

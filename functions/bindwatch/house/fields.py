@@ -132,6 +132,13 @@ class Fields:
             self.problem(name, f"expected a list of strings, one is {_kind(wrong[0])}")
         return tuple(item.strip() for item in values if isinstance(item, str) and item.strip())
 
+    def files(self, name: str) -> tuple[str, ...]:
+        """The path of a file, or a list of them."""
+        if isinstance(self._values.get(name), str):
+            path = self.text(name).strip()
+            return (path,) if path else ()
+        return self.texts(name)
+
     def moment(self, name: str, *, required: bool = False) -> datetime | None:
         """A date (its midnight, UTC) or a time with its zone."""
         self._asked.add(name)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, TypeVar
 from bindwatch.house.settings_file import SettingsFile
 from bindwatch.inventory import Inventory
 from bindwatch.model.log_entry import LogEntry
+from bindwatch.model.outside import Outside
 from bindwatch.rule import Context, Match, Rule, WindowRow
 
 if TYPE_CHECKING:
@@ -22,6 +23,9 @@ class House:
     settings: SettingsFile = field(default_factory=SettingsFile)
     custom: "tuple[CustomRule, ...]" = ()
     file: str = ""
+    outside: Outside = field(default_factory=Outside)
+    notes: tuple[str, ...] = ()
+    """What of the user's lists could not be read."""
 
     def context(self, context: Context) -> Context:
         """The context with what the settings say added to it."""
@@ -33,6 +37,7 @@ class House:
             automation=(*context.automation, *said.automation),
             break_glass=(*context.break_glass, *said.break_glass),
             change_windows=(*context.change_windows, *said.change_windows),
+            outside=self.outside,
         )
 
     def log_rules(self, rules: Iterable[Rule[LogEntry]]) -> tuple[Rule[LogEntry], ...]:

@@ -1,5 +1,6 @@
 """The settings file: what it may hold, and what is wrong with one, all of it at once."""
 
+import re
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, time, tzinfo
@@ -14,17 +15,18 @@ from bindwatch.model.finding import Severity
 
 DEFAULT_FILE: Final = "bindwatch.toml"
 _NEVER_VALID: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_COUNTRY: Final = re.compile("[A-Z]{2}")
 _SEVERITIES: Final = {severity.name: severity for severity in Severity}
 
 
 @dataclass(frozen=True, kw_only=True)
-class Outside:
+class OutsideFiles:
     """Files with what no log says. Relative paths are from the folder of the settings file."""
 
     groups: tuple[str, ...] = ()
-    address_list: str = ""
-    leaked_keys: str = ""
-    geoip: str = ""
+    address_list: tuple[str, ...] = ()
+    leaked_keys: tuple[str, ...] = ()
+    geoip: tuple[str, ...] = ()
     countries: tuple[str, ...] = ()
 
 
@@ -42,7 +44,7 @@ class SettingsFile:
     thresholds: dict[str, int] = field(default_factory=dict)
     change_windows: tuple[ChangeWindow, ...] = ()
     exemptions: tuple[Exemption, ...] = ()
-    outside: Outside = Outside()
+    outside: OutsideFiles = OutsideFiles()
     directory: Directory = field(default_factory=Directory)
     team_label: str = "team"
 
@@ -83,10 +85,10 @@ FIELDS: Final[dict[str, str]] = {
     ),
     "team_label": "The label of projects that names their team in reports (`team`): see `[[project_labels]]`.",
     "[outside].groups": "Files with the members of groups.",
-    "[outside].address_list": "A file of bad addresses: an address or network a line, or a CSV.",
-    "[outside].leaked_keys": "A file of leaked service-account keys: a key id or name a line, or a CSV.",
-    "[outside].geoip": "A GeoIP database (MMDB).",
-    "[outside].countries": "The countries that calls may come from: ISO codes.",
+    "[outside].address_list": "Files of bad addresses (Tor exits, threats): an address or network a line, or a CSV.",
+    "[outside].leaked_keys": "Files of leaked service-account keys: a key id or name a line, or a CSV.",
+    "[outside].geoip": "GeoIP databases (MMDB): of countries, networks (ASN) or anonymity; several add up.",
+    "[outside].countries": "The countries that calls may come from: ISO codes. Needs `geoip`.",
     **DIRECTORY_FIELDS,
 }
 
@@ -222,13 +224,17 @@ def _exemptions(tables: list[Fields], file: str) -> Iterator[Exemption]:
         )
 
 
-def _outside(fields: Fields) -> Outside:
-    outside = Outside(
-        groups=fields.texts("groups"),
-        address_list=fields.text("address_list"),
-        leaked_keys=fields.text("leaked_keys"),
-        geoip=fields.text("geoip"),
+def _outside(fields: Fields) -> OutsideFiles:
+    outside = OutsideFiles(
+        groups=fields.files("groups"),
+        address_list=fields.files("address_list"),
+        leaked_keys=fields.files("leaked_keys"),
+        geoip=fields.files("geoip"),
         countries=tuple(item.upper() for item in fields.texts("countries")),
     )
+    if wrong := [item for item in outside.countries if not _COUNTRY.fullmatch(item)]:
+        fields.problem("countries", f"expected ISO codes of two letters (DE), found {wrong[0]!r}")
+    if outside.countries and not outside.geoip:
+        fields.problem("countries", "needs geoip: without a database nobody knows where a call comes from")
     fields.done()
     return outside

@@ -6,6 +6,7 @@ from datetime import datetime
 
 from bindwatch.engine import Verdict
 from bindwatch.model.log_entry import LogEntry
+from bindwatch.model.outside import NOWHERE, Place
 from bindwatch.pipeline.ports import FindingStore, Row, Table
 from bindwatch.pipeline.rows import Recording, activity_row, failure_row, finding_event
 from bindwatch.pipeline.snapshots import snapshot_of_entry
@@ -18,6 +19,8 @@ class Delivery:
     entry: LogEntry
     verdict: Verdict
     received_at: datetime
+    place: Place = NOWHERE
+    """Where the caller's address is, as far as the user's databases say."""
 
 
 def deliver(deliveries: Iterable[Delivery], store: FindingStore, *, run_id: str = "") -> None:
@@ -33,7 +36,8 @@ def deliver(deliveries: Iterable[Delivery], store: FindingStore, *, run_id: str 
     snapshots: list[Row] = []
     for delivery in deliveries:
         verdict, received_at = delivery.verdict, delivery.received_at
-        activity.append(activity_row(delivery.entry, received_at=received_at, findings=len(verdict.findings)))
+        found = len(verdict.findings)
+        activity.append(activity_row(delivery.entry, received_at=received_at, findings=found, place=delivery.place))
         if verdict:
             recording = Recording(recorded_at=received_at, run_id=run_id)
             events += [finding_event(finding, recording) for finding in verdict.findings]

@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from bindwatch.engine import RuleFailure
 from bindwatch.model.finding import Finding, LogRef, State
 from bindwatch.model.log_entry import LogEntry, parse_time
+from bindwatch.model.outside import NOWHERE, Place
 from bindwatch.model.record import finding_record
 from bindwatch.pipeline.ports import Json, Row, StandingFinding
 
@@ -27,7 +28,7 @@ def timestamp(moment: datetime) -> str:
     return moment.astimezone(UTC).replace(tzinfo=None).isoformat(" ", "microseconds")
 
 
-def activity_row(entry: LogEntry, *, received_at: datetime, findings: int) -> Row:
+def activity_row(entry: LogEntry, *, received_at: datetime, findings: int, place: Place = NOWHERE) -> Row:
     """Who did what to what as whom, from where, with which outcome. No part of request or response."""
     ref = entry.ref
     happened = entry.time
@@ -55,6 +56,8 @@ def activity_row(entry: LogEntry, *, received_at: datetime, findings: int) -> Ro
         "key_name": entry.key_name,
         "caller_ip": entry.caller_ip,
         "user_agent": entry.user_agent[:_LONGEST_USER_AGENT],
+        "caller_country": place.country,
+        "caller_network": place.network,
         "target": entry.target,
         "resource": entry.resource,
         "resource_type": entry.resource_type,

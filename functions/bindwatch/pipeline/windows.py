@@ -32,6 +32,8 @@ def sweep_windows(
     findings: list[Finding] = []
     failures: list[RuleFailure] = []
     for rule in rules:
+        if rule.lacks(context):
+            continue
         try:
             for row in store.window_rows(rule.id, since=start, until=now):
                 findings += rule.judge(row, context)

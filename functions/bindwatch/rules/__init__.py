@@ -28,6 +28,7 @@ from bindwatch.rules import (
     logging_config,
     minting,
     org_policy,
+    outside,
     perimeters,
     pipeline_tampering,
     policy_writes,
@@ -35,6 +36,7 @@ from bindwatch.rules import (
     service_accounts,
     windows,
     windows_of_discovery,
+    windows_of_habit,
     windows_of_ourselves,
     workspace,
 )
@@ -59,6 +61,7 @@ LOG_RULES: Final[tuple[Rule[LogEntry], ...]] = (
     *privileged_access.RULES,
     *discovery.RULES,
     *behaviour.RULES,
+    *outside.RULES,
     *workspace.RULES,
     *gke_identity.RULES,
     *kubernetes_rbac.RULES,
@@ -70,6 +73,7 @@ WINDOW_RULES: Final[tuple[Rule[WindowRow], ...]] = (
     *denials.WINDOW_RULES,
     *windows.WINDOW_RULES,
     *windows_of_discovery.RULES,
+    *windows_of_habit.RULES,
     *windows_of_ourselves.RULES,
 )
 

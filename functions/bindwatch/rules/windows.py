@@ -100,6 +100,7 @@ def denial_burst(row: WindowRow, context: Context) -> Iterator[Match]:
     techniques=["T1548.005", "T1078.004"],
     equivalents=[
         "scc:ANOMALOUS_SA_DELEGATION_IMPERSONATION_OF_SA_ADMIN_ACTIVITY",
+        "scc:AI_ANOMALOUS_SA_DELEGATION_IMPERSONATION_OF_SA_ADMIN_ACTIVITY",
         "scc:ANOMALOUS_SA_DELEGATION_IMPERSONATOR_ADMIN_ACTIVITY",
         "scc:ANOMALOUS_SA_DELEGATION_IMPERSONATOR_DATA_ACCESS",
     ],
@@ -109,7 +110,7 @@ def new_impersonator(row: WindowRow, context: Context) -> Iterator[Match]:
 
     ## Why it matters
     Who becomes which account is a habit: the same pods and pipelines, day after day. A new pair is a new deployment or
-    somebody who found a way in.
+    somebody who found a way in. For an account that only pods use, a caller that is no pod is HIGH from the first day.
 
     ## What to do
     Ask the owner of the account whether it has a new user. If not, take the caller's role on it away and disable the
@@ -121,11 +122,15 @@ def new_impersonator(row: WindowRow, context: Context) -> Iterator[Match]:
     ## Blind spots
     The first fourteen days of an account, and whatever was already going on when bindwatch was installed.
     """
+    no_pod = "not-a-pod" in row.items
+    notes = [f"Others have used {row.target} since {row.known_since}.", *origin_of(row)]
+    if no_pod:
+        notes.insert(0, "It is an account of pods: until now the GKE metadata server alone minted for it.")
     yield Match(
         subject=f"{row.caller} as {row.target}",
         title=f"{caller_of(row)} became {row.target} for the first time",
-        severity=Severity.INFO if is_automation(row, context) else Severity.MEDIUM,
-        notes=(f"Others have used {row.target} since {row.known_since}.", *origin_of(row)),
+        severity=Severity.INFO if is_automation(row, context) else Severity.HIGH if no_pod else Severity.MEDIUM,
+        notes=tuple(notes),
     )
 
 

@@ -18,13 +18,14 @@ from bindwatch.adapters import iam_api, resource_manager
 from bindwatch.adapters.asset_inventory import AssetReader
 from bindwatch.adapters.google_apis import GoogleApis, NotReadError
 from bindwatch.adapters.sql_store import Answer, SqlStore
-from bindwatch.engine import Engine
+from bindwatch.engine import Engine, switched_off
 from bindwatch.errors import InputError
 from bindwatch.inventory import Inventory, InventoryBuilder, Part
 from bindwatch.knowledge.roles import RoleCatalogue
 from bindwatch.model.resource import canonical
 from bindwatch.pipeline import AuditRun, Table, begin_audit, finish_audit, reconcile
 from bindwatch.pipeline.rows import digest, timestamp
+from bindwatch.rules import WINDOW_RULES
 from bindwatch.serving.log_lines import Log
 
 _GIVEN_UP_AFTER: Final = timedelta(hours=24)
@@ -155,6 +156,7 @@ class Auditor:
     ) -> None:
         engine = self._make_engine(catalogue, inventory)
         verdict = engine.judge_inventory(inventory)
+        self._tell_what_is_off(engine, run)
         change = reconcile(
             run,
             inventory,
@@ -169,6 +171,23 @@ class Auditor:
             result.changes[kind] += len(getattr(change, kind))
         result.not_read += [str(coverage) for coverage in inventory.failures()]
         result.failures += [f"{failure.rule_id}: {failure.error}" for failure in verdict.failures]
+
+    def _tell_what_is_off(self, engine: Engine, run: AuditRun) -> None:
+        """Keep with the run which rules are off for want of a file; once, since the rows of all shards have one key."""
+        rows = [
+            run.rows().row(
+                "not-checked",
+                recorded_at=self._clock(),
+                rule_id=item.rule_id,
+                part="outside",
+                place="",
+                sight="not-in-input",
+                reason=f"the settings lack {', '.join(f'[outside].{name}' for name in item.lacks)}",
+            )
+            for item in (*engine.off, *switched_off(WINDOW_RULES, engine.context))
+        ]
+        if rows:
+            self._store.append({Table.RUNS: rows})
 
     # What Asset Inventory lacks
 

@@ -97,7 +97,7 @@ class Ingest:
             log.error("a rule failed", rule_id=failure.rule_id, insert_id=entry.insert_id, problem=failure.error[:500])
         if entry.time is not None:
             self.counters.lag((received_at - entry.time).total_seconds())
-        return Delivery(entry, verdict, received_at)
+        return Delivery(entry, verdict, received_at, self._engine.context.outside.place(entry.caller_ip))
 
     def _bury(self, poison: Poison, log: Log) -> None:
         message = poison.message

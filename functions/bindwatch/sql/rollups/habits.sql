@@ -16,6 +16,9 @@ with entries as (
         resource,
         array_to_string(permissions_granted, ',') as permissions,
         from_metadata_server,
+        coalesce(regexp_extract(user_agent, r'^[A-Za-z][A-Za-z0-9_.+-]*'), '') as tool,
+        coalesce(caller_country, '') as country,
+        coalesce(caller_network, '') as network,
         failed,
         denied
     from `${dataset}.activity`
@@ -40,6 +43,9 @@ select
     resource,
     permissions,
     from_metadata_server,
+    tool,
+    country,
+    network,
     count(*) as calls,
     countif(failed) as failures,
     countif(denied) as denials,
@@ -47,4 +53,5 @@ select
     max(occurred_at) as last_at
 from entries
 group by
-    day, project, caller, via, key_name, service, method, target, resource, permissions, from_metadata_server
+    day, project, caller, via, key_name, service, method, target, resource, permissions, from_metadata_server,
+    tool, country, network

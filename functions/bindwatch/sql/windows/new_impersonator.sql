@@ -1,6 +1,6 @@
 -- Who got the credentials of a service account for the first time, though the account was in use for weeks?
 -- New is what the daily roll-up of the 90 days before does not show; an account that was first used less than 14 days
--- before is still being set up and is not judged.
+-- before is still being set up and is not judged, unless pods of GKE were using it and the newcomer is none.
 -- @since timestamp = -2h: entries before it are not read (prunes partitions).
 -- @until timestamp = now: entries from it on are not read.
 with minted as (
@@ -13,6 +13,7 @@ with minted as (
         project,
         resource,
         target,
+        from_metadata_server,
         log_name,
         insert_id,
         timestamp
@@ -29,7 +30,8 @@ with minted as (
 used as (
     select
         target,
-        min(first_at) as known_since
+        min(first_at) as known_since,
+        logical_or(from_metadata_server) as by_pods
     from `${dataset}.habits`
     where
         day >= date_sub(date(@since), interval 90 day)
@@ -63,7 +65,7 @@ select
     minted.target,
     1 as calls,
     1 as succeeded,
-    minted.target as items,
+    case when used.by_pods and not minted.from_metadata_server then 'not-a-pod' else '' end as items,
     cast(date(used.known_since) as string) as known_since,
     minted.occurred_at,
     minted.log_name,
@@ -77,5 +79,8 @@ left join pairs
         and minted.target = pairs.target
 where
     pairs.caller is null
-    and unix_seconds(minted.occurred_at) - unix_seconds(used.known_since) >= 14 * 86400
+    and (
+        unix_seconds(minted.occurred_at) - unix_seconds(used.known_since) >= 14 * 86400
+        or (used.by_pods and not minted.from_metadata_server)
+    )
 order by minted.occurred_at, minted.caller

@@ -29,7 +29,7 @@ acts as (
         user_agent,
         service,
         target,
-        regexp_replace(resource, r'/versions/.*$', '') as resource,
+        regexp_replace(resource, r'/versions/[^/]+$', '') as resource,
         impersonators,
         permissions_granted,
         log_name,

@@ -17,6 +17,9 @@ WITH entries AS (
     resource,
     ARRAY_TO_STRING(permissions_granted, ',') AS permissions,
     from_metadata_server,
+    COALESCE(ARRAY_EXTRACT(REGEXP_EXTRACT_ALL(user_agent, '^[A-Za-z][A-Za-z0-9_.+-]*'), 1), '') AS tool,
+    COALESCE(caller_country, '') AS country,
+    COALESCE(caller_network, '') AS network,
     failed,
     denied
   FROM activity
@@ -40,6 +43,9 @@ SELECT
   resource,
   permissions,
   from_metadata_server,
+  tool,
+  country,
+  network,
   COUNT(*) AS calls,
   COUNT_IF(failed) AS failures,
   COUNT_IF(denied) AS denials,
@@ -57,4 +63,7 @@ GROUP BY
   target,
   resource,
   permissions,
-  from_metadata_server
+  from_metadata_server,
+  tool,
+  country,
+  network

@@ -1,7 +1,7 @@
 -- The twin of ../../windows/new_impersonator.sql for DuckDB, written by scripts/sql_twins; not to be edited.
 -- Who got the credentials of a service account for the first time, though the account was in use for weeks?
 -- New is what the daily roll-up of the 90 days before does not show; an account that was first used less than 14 days
--- before is still being set up and is not judged.
+-- before is still being set up and is not judged, unless pods of GKE were using it and the newcomer is none.
 -- @since timestamp = -2h: entries before it are not read (prunes partitions).
 -- @until timestamp = now: entries from it on are not read.
 WITH minted AS (
@@ -14,6 +14,7 @@ WITH minted AS (
     project,
     resource,
     target,
+    from_metadata_server,
     log_name,
     insert_id,
     timestamp
@@ -32,7 +33,8 @@ WITH minted AS (
 ), used AS (
   SELECT
     target,
-    MIN(first_at) AS known_since
+    MIN(first_at) AS known_since,
+    BOOL_OR(CAST(from_metadata_server AS BOOLEAN)) AS by_pods
   FROM habits
   WHERE
     day >= (
@@ -68,7 +70,11 @@ SELECT
   minted.target,
   1 AS calls,
   1 AS succeeded,
-  minted.target AS items,
+  CASE
+    WHEN used.by_pods AND NOT minted.from_metadata_server
+    THEN 'not-a-pod'
+    ELSE ''
+  END AS items,
   CAST(CAST(used.known_since AS DATE) AS TEXT) AS known_since,
   minted.occurred_at,
   minted.log_name,
@@ -81,7 +87,12 @@ LEFT JOIN pairs
   ON minted.caller = pairs.caller AND minted.target = pairs.target
 WHERE
   pairs.caller IS NULL
-  AND CAST(FLOOR(EPOCH(minted.occurred_at)) AS BIGINT) - CAST(FLOOR(EPOCH(used.known_since)) AS BIGINT) >= 14 * 86400
+  AND (
+    CAST(FLOOR(EPOCH(minted.occurred_at)) AS BIGINT) - CAST(FLOOR(EPOCH(used.known_since)) AS BIGINT) >= 14 * 86400
+    OR (
+      used.by_pods AND NOT minted.from_metadata_server
+    )
+  )
 ORDER BY
   minted.occurred_at NULLS FIRST,
   minted.caller NULLS FIRST

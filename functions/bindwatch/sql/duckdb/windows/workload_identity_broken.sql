@@ -27,7 +27,7 @@ WITH broken AS (
     user_agent,
     service,
     target,
-    REGEXP_REPLACE(resource, '/versions/.*$', '', 'g') AS resource,
+    REGEXP_REPLACE(resource, '/versions/[^/]+$', '', 'g') AS resource,
     impersonators,
     permissions_granted,
     log_name,
