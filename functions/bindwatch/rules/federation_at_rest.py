@@ -89,4 +89,59 @@ def provider_subject_mutable(inventory: Inventory, context: Context) -> Iterator
             )
 
 
-RULES = (provider_without_condition, provider_subject_mutable)
+# What others who take such tokens ask for, so that a token made for them serves here as well: the audiences of AWS and
+# Azure, those of Kubernetes API servers, and the ones that CI systems write when nobody says another.
+_AUDIENCES_OF_OTHERS: Final = (
+    "sts.amazonaws.com",
+    "api://AzureADTokenExchange",
+    "sigstore",
+    "vault",
+    "kubernetes",
+    "https://kubernetes.default.svc",
+    "https://kubernetes.default.svc.cluster.local",
+    "https://gitlab.com",
+    "https://github.com",
+    "aws.workload.identity",
+)
+
+
+@inventory_rule(
+    "provider-audience-shared",
+    Severity.MEDIUM,
+    Category.OVER_PRIVILEGE,
+    needs=[Part.PROVIDERS],
+    techniques=["T1550.001"],
+)
+def provider_audience_shared(inventory: Inventory, context: Context) -> Iterator[Match]:
+    """An identity provider accepted an audience that others ask for, so that tokens made for them serve here too.
+
+    ## Why it matters
+    The audience says for whom a token was made. Where a provider takes that of AWS or of a registry, whoever such a
+    token was given to (a log, a plug-in, a service of somebody else) can become our identities with it.
+
+    ## What to do
+    Take the audience out: without any, a provider accepts its own full name alone. Let the pipeline ask for that one.
+
+    ## Known false positives
+    Issuers that cannot write another audience. Then the attribute condition must say which workloads are meant.
+
+    ## Blind spots
+    Only audiences known to be those of others are told; one of your own that several services share is not.
+    """
+    for provider in _live(inventory):
+        shared = [
+            audience
+            for audience in provider.audiences
+            if audience.rstrip("/") in _AUDIENCES_OF_OTHERS or audience.startswith("https://github.com/")
+        ]
+        if shared:
+            yield Match(
+                subject=provider.id,
+                title=f"Provider {provider.id} takes tokens made for {', '.join(shared)}",
+                resource_name=provider.name,
+                severity=None if not provider.attribute_condition.strip() else Severity.LOW,
+                evidence=(AssetRef(provider.name),),
+            )
+
+
+RULES = (provider_without_condition, provider_subject_mutable, provider_audience_shared)

@@ -1,12 +1,14 @@
 """What the policies of a place say as a whole: roles given to persons, or for everything below it."""
 
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
+from types import MappingProxyType
 from typing import Final
 
 from bindwatch.access.conditions import is_over
 from bindwatch.inventory import Inventory, Part
 from bindwatch.inventory.identities import Role
-from bindwatch.inventory.resources import Bucket
+from bindwatch.inventory.resources import Bucket, CryptoKey, Dataset, Secret
 from bindwatch.knowledge.escalation import Level, risk_of, satisfied, traits_of
 from bindwatch.knowledge.permissions import Trait
 from bindwatch.model.finding import AssetRef, Category, Severity
@@ -229,8 +231,75 @@ def bucket_public_by_acl(inventory: Inventory, context: Context) -> Iterator[Mat
             )
 
 
+# Roles on data by the start of their names, and the resources on which Google lets one grant them instead.
+_Data = Secret | Bucket | Dataset | CryptoKey
+_ON_DATA: Final[Mapping[str, tuple[Callable[[Inventory], tuple[_Data, ...]], str]]] = MappingProxyType(
+    {
+        "roles/secretmanager.secret": (lambda inventory: inventory.all(Secret), "secrets"),
+        "roles/storage.object": (lambda inventory: inventory.all(Bucket), "buckets"),
+        "roles/storage.legacy": (lambda inventory: inventory.all(Bucket), "buckets"),
+        "roles/bigquery.data": (lambda inventory: inventory.all(Dataset), "datasets"),
+        "roles/cloudkms.cryptoKey": (lambda inventory: inventory.all(CryptoKey), "keys"),
+    }
+)
+
+
+@inventory_rule(
+    "project-wide-data-role",
+    Severity.LOW,
+    Category.OVER_PRIVILEGE,
+    needs=[Part.POLICIES],
+    techniques=["T1530"],
+)
+def project_wide_data_role(inventory: Inventory, context: Context) -> Iterator[Match]:
+    """A workload held a role on all data of a project, which can be granted on single secrets, buckets or keys.
+
+    ## Why it matters
+    A workload reads a secret or two. Held on the project, its role opens all of them, and those made tomorrow: whoever
+    takes the workload over has what every other workload of the project keeps.
+
+    ## What to do
+    Grant the role on the resources the workload uses, then remove it from the project. `bindwatch least-privilege`
+    tells from the logs which ones these are.
+
+    ## Known false positives
+    Backups, scanners and data platforms that read everything.
+
+    ## Blind spots
+    Said only where the project is seen to hold at least two such resources. Which of them are used no inventory tells.
+    Roles that lead to takeover have a rule of their own and are not said again.
+    """
+    counts = {noun: Counter(item.project for item in items(inventory)) for items, noun in _ON_DATA.values()}
+    for resource, policy in inventory.policies:
+        if place_of(resource)[0] is not Level.PROJECT:
+            continue
+        project = inventory.project_of(resource) or resource.rpartition("/")[2]
+        for binding in policy.bindings:
+            noun = next((noun for start, (_, noun) in _ON_DATA.items() if binding.role.startswith(start)), "")
+            if not noun or counts[noun][project] < 2:
+                continue
+            for member in binding.members:
+                grant = Grant(binding.role, member, parse_member(member), binding.condition)
+                principal = grant.principal
+                if not (principal.is_user_managed_service_account or principal.is_workload) or grant.condition:
+                    continue
+                if standing.privileged_role(grant, resource, context) is not None:
+                    continue
+                yield Match(
+                    subject=standing.subject_of(grant),
+                    title=f"{member} holds {binding.role} on all {counts[noun][project]} {noun} of {display(resource)}",
+                    resource_name=resource,
+                    principal=principal.identity,
+                    evidence=(AssetRef(resource, policy.etag),),
+                    remediation=standing.removal(
+                        grant, resource, f"Grant {binding.role} on the {noun} that {member} uses, then remove it here"
+                    ),
+                )
+
+
 RULES: Final = (
     roles_to_persons,
+    project_wide_data_role,
     service_role_above_project,
     grant_run_out,
     custom_role_leads_up,

@@ -6,8 +6,9 @@ from typing import Final
 
 from bindwatch.inventory import Inventory, Part
 from bindwatch.inventory.clusters import Cluster
+from bindwatch.inventory.identities import ServiceAccountKey
 from bindwatch.inventory.workloads import KubernetesServiceAccount
-from bindwatch.model.change import RemoveBinding, remedy
+from bindwatch.model.change import RemoveBinding, SetServiceAccountKeyEnabled, remedy
 from bindwatch.model.finding import AssetRef, Category, Severity
 from bindwatch.model.policy import Grant
 from bindwatch.model.principal import Principal, parse_member
@@ -16,6 +17,7 @@ from bindwatch.rule import Context, Match, inventory_rule
 from bindwatch.rules import standing
 from bindwatch.rules.grant_risk import risk_of_grant
 
+_MINTING: Final = frozenset({"roles/iam.workloadIdentityUser", "roles/iam.serviceAccountTokenCreator"})
 _WORKLOAD_USER: Final = "roles/iam.workloadIdentityUser"
 
 
@@ -258,8 +260,63 @@ def workload_has_two_identities(inventory: Inventory, context: Context) -> Itera
             )
 
 
+@inventory_rule(
+    "keyed-account-of-workloads",
+    Severity.HIGH,
+    Category.OVER_PRIVILEGE,
+    needs=[Part.POLICIES, Part.KEYS],
+    techniques=["T1552.001", "T1098.001"],
+)
+def keyed_account_of_workloads(inventory: Inventory, context: Context) -> Iterator[Match]:
+    """A service account had a key of its own although all that become it are workloads, which need none.
+
+    ## Why it matters
+    The workloads get tokens without any secret. The key beside them is what the move to Workload Identity was to end: a
+    secret that lives for years, that works from anywhere, and that nobody misses when it is stolen.
+
+    ## What to do
+    Disable the key, watch for a day, delete it; forbid new ones with the policy `iam.disableServiceAccountKeyCreation`.
+
+    ## Known false positives
+    A job outside of Google Cloud that still uses the key: move it to workload identity federation.
+
+    ## Blind spots
+    Accounts that are attached to machines or services are left to user-managed-key.
+    """
+    keys: defaultdict[str, list[ServiceAccountKey]] = defaultdict(list)
+    for key in inventory.all(ServiceAccountKey):
+        if key.user_managed and not key.disabled:
+            keys[key.service_account].append(key)
+    for email, held in keys.items():
+        resource = inventory.service_account_name(email)
+        policy = inventory.policy(resource)
+        minting = [
+            parse_member(member)
+            for binding in (policy.bindings if policy else ())
+            if binding.role in _MINTING
+            for member in binding.members
+        ]
+        if not minting or not all(principal.pool or principal.deleted for principal in minting):
+            continue
+        project = inventory.project_of(resource)
+        yield Match(
+            subject="keys",
+            title=f"{email} has {len(held)} user-managed {'key' if len(held) == 1 else 'keys'}, and only workloads "
+            "become it, which need none",
+            resource_name=resource,
+            principal=email,
+            evidence=(AssetRef(resource, policy.etag if policy else ""), *(AssetRef(key.name) for key in held[:10])),
+            remediation=remedy(
+                "Disable the keys, watch for a day, then delete them",
+                *(SetServiceAccountKeyEnabled(email, key.key_id, enabled=False, project=project) for key in held),
+                risk="What still uses a key stops working: disabling shows that and can be undone.",
+            ),
+        )
+
+
 RULES: Final = (
     workload_grant_dangling,
+    keyed_account_of_workloads,
     workload_identity_shared_by_clusters,
     default_workload_identity_bound,
     service_account_shared_by_workloads,
