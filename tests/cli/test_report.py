@@ -127,6 +127,7 @@ def test_what_could_not_be_read_is_on_the_page_and_in_the_exit_code(tmp_path: Pa
     assert "broken.json:1" in page
     assert "broken.json:1" in said
     assert "No inventory was looked at" in page
+    assert "nobody knows who can become whom" in page
     assert "Nothing was found" in page
     assert "Every rule could look" not in page
 
@@ -143,7 +144,8 @@ def test_a_store_is_reported_with_its_history(tmp_path: Path) -> None:
     assert "Open findings by category and age" in page
     assert "the files that were given, as of 2026-11-20 12:00" in page
     assert "new or worse" in said
-    assert "nobody knows who can become whom" in page
+    assert "hierarchy: not in the input" in page, "drawn by the policies it keeps, which is said"
+    assert 'class="node"' in page
     options = ("--store", store, "--as-of", "2026-11-20T13:00:00", "-q")
     with_inventory, _ = bindwatch("report", DEMO / "assets", *options, "--principal", "platform@example.com")
     assert re.search(r'data-drawn="0" aria-label="group:platform@example.com"', with_inventory)
@@ -155,7 +157,7 @@ def test_a_store_is_reported_with_its_history(tmp_path: Path) -> None:
         ((), "give files to judge"),
         (("--store", "absent.duckdb"), "no store at absent.duckdb"),
         ((str(DEMO / "logs"), "--since", "7d"), "files have no history"),
-        ((str(DEMO / "logs"), "--principal", "ada@example.com"), "No inventory was read"),
+        ((str(DEMO / "logs"), "--principal", "ada@example.com"), "No policies were read"),
         ((str(DEMO / "assets"), "--principal", "nobody@nowhere.example"), "no principal of this name"),
         ((str(DEMO / "logs"), "-o", "absent/r.html"), "absent/r.html"),
     ],

@@ -23,6 +23,9 @@ from sample_reports import NOW, report, row
 
 ROOT = Path(__file__).parents[2]
 MANY = 10_000
+PATIENCE = 20_000
+"""Milliseconds; a busy machine is no reason to fail."""
+expect.set_options(timeout=PATIENCE)
 Opened: TypeAlias = Callable[..., tuple[Page, Heard]]
 
 
@@ -68,7 +71,7 @@ def opened(browser: Browser, pages: dict[str, Path]) -> Iterator[Opened]:
     def open_page(name: str | Path, address: str = "", **options: Any) -> tuple[Page, Heard]:
         context = browser.new_context(**options)
         contexts.append(context)
-        context.set_default_timeout(3_000)
+        context.set_default_timeout(PATIENCE)
         page = context.new_page()
         heard = listen(page)
         path = pages[name] if isinstance(name, str) else name

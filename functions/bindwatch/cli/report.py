@@ -16,6 +16,7 @@ from bindwatch.adapters.duckdb import DuckDBStore
 from bindwatch.adapters.house_files import load_house
 from bindwatch.adapters.house_mutes import keep_mutes
 from bindwatch.adapters.inputs import InputReader
+from bindwatch.adapters.kept_policies import kept_policies
 from bindwatch.adapters.sql_store import SqlStore
 from bindwatch.cli import stored
 from bindwatch.cli.outcome import Outcome
@@ -51,8 +52,8 @@ _NOTHING_BEFORE: Final = (
     "bindwatch scan --format json), or keep a store (bindwatch scan --store FILE) and report from it."
 )
 _NO_INVENTORY: Final = (
-    "No inventory was read, so nobody knows who can become whom. Add one: bindwatch report PATH… with policies in it, "
-    "or beside --store."
+    "No policies were read, so nobody knows who can become whom. Give an inventory with policies in it: bindwatch report "
+    "PATH…, alone or beside --store."
 )
 _NOBODY: Final = "No principal that was read can become another one."
 
@@ -63,7 +64,7 @@ _NOBODY: Final = "No principal that was read can become another one."
     "--store",
     "place",
     metavar="FILE|bigquery:PROJECT.DATASET",
-    help="Report what this store holds; PATHs then only say who can become whom, and whose projects are whose.",
+    help="Report what this store holds; PATHs beside it only say who can become whom, and whose a project is.",
 )
 @click.option("--format", "form", type=click.Choice(["html"]), default="html", show_default=True)
 @click.option("-o", "--output", metavar="FILE", help="Where to write the page; default: stdout.")
@@ -132,7 +133,7 @@ def _source(
     if place is not None:
         reader = InputReader((*paths, *house.settings.outside.groups), progress.at)
         with stored.opened(place) as store:
-            yield store, Outcome(reader.reading, inventory=reader.inventory())
+            yield store, Outcome(reader.reading, inventory=reader.inventory() or kept_policies(store))
         return
     with DuckDBStore() as store:
         keep_mutes(store, house.settings.exemptions, now=context.as_of)

@@ -12,7 +12,7 @@ from bindwatch.errors import InputError
 from bindwatch.inventory import Inventory
 
 _DRAWN = 8
-_RISKY = 200
+_FLOORS = (95, 85, 70, 50, 25, 0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,13 +68,18 @@ def draw(inventory: Inventory, graph: AccessGraph, chosen: Iterable[str], at_mos
 
 
 def _climbers(graph: AccessGraph) -> Iterator[str]:
-    """Those who can become somebody, the gravest first: one whose score is another's before one who has its own."""
-    told = set()
-    for risky in (*graph.climbing(), *graph.risky()[:_RISKY]):
-        identity = risky.principal.identity
-        if identity not in told:
-            told.add(identity)
-            yield identity
+    """Those who can become somebody, the gravest first: one whose score is another's before one who has its own.
+
+    Asked for score by score: of a hundred thousand principals only the first few are wanted.
+    """
+    told: set[str] = set()
+    for ask in (graph.climbing, graph.risky):
+        for floor in _FLOORS:
+            for risky in ask(floor):
+                identity = risky.principal.identity
+                if identity not in told:
+                    told.add(identity)
+                    yield identity
 
 
 def _drawn(answer: PrincipalAnswer) -> Drawn:
