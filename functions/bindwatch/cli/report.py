@@ -52,8 +52,8 @@ _NOTHING_BEFORE: Final = (
     "bindwatch scan --format json), or keep a store (bindwatch scan --store FILE) and report from it."
 )
 _NO_INVENTORY: Final = (
-    "No policies were read, so nobody knows who can become whom. Give an inventory with policies in it: bindwatch report "
-    "PATH…, alone or beside --store."
+    "No policies were read, so nobody knows who can become whom. Give an inventory that has them: "
+    "bindwatch report PATH…, alone or beside --store."
 )
 _NOBODY: Final = "No principal that was read can become another one."
 
