@@ -152,3 +152,53 @@ def test_a_file_that_is_no_store_is_said_to_be_none(tmp_path: Path) -> None:
     path = tmp_path / "notes.txt"
     path.write_text("hello " * 1000)
     assert "notes.txt" in bindwatch("findings", "--store", str(path), code=2)
+
+
+def test_findings_are_sorted_and_come_a_page_at_a_time(store: str) -> None:
+    assert [row["severity"] for row in listed(store, "--reverse")] == ["LOW", "CRITICAL"]
+    assert listed(store, "--sort", "title")[1]["title"] == "mild"
+    assert [row["severity"] for row in listed(store, "--limit", "1")] == ["CRITICAL"]
+    assert [row["severity"] for row in listed(store, "--limit", "1", "--page", "2")] == ["LOW"]
+    assert [row["title"] for row in listed(store, "--text", "MILD")] == ["mild"]
+    assert listed(store, "--text", "wild", code=0) == []
+
+
+def test_a_table_fits_the_terminal_and_names_findings_by_what_show_takes(store: str) -> None:
+    text = bindwatch("findings", "--store", store, "--state", "all", code=1, COLUMNS="80")
+    assert max(map(len, text.splitlines())) <= 80
+    begin = text.splitlines()[1].split()[-1]
+    assert "CRITICAL" in bindwatch("show", begin, "--store", store)
+
+
+@pytest.mark.parametrize("form", ["csv", "sarif", "ocsf", "junit", "markdown", "scc"])
+def test_findings_of_a_store_come_in_every_form(store: str, tmp_path: Path, form: str) -> None:
+    text = bindwatch("findings", "--store", store, "--format", form, code=1)
+    finding_id = listed(store)[0]["finding_id"]
+    assert finding_id in text
+    assert "\u202e" not in text
+    file = tmp_path / "out"
+    bindwatch("findings", "--store", store, "--output", f"{form}={file}", code=1)
+    assert finding_id in file.read_text(encoding="utf-8")
+
+
+def test_a_rule_that_is_none_is_no_empty_answer(store: str) -> None:
+    assert "public-member" in bindwatch("findings", "--store", store, "--rule", "public-membr", code=2)
+
+
+def test_what_differs_between_two_scans(store: str, tmp_path: Path) -> None:
+    grave, mild = listed(store)
+    before, after = tmp_path / "before.json", tmp_path / "after.json"
+    gone = mild | {"finding_id": "f" * 32, "rule_id": "key-not-rotated", "title": "gone"}
+    unseen = mild | {"finding_id": "e" * 32, "rule_id": "api-key-exists", "title": "unseen"}
+    before.write_text(json.dumps({"findings": [mild, gone, unseen]}), encoding="utf-8")
+    summary = {"not_checked": [{"rule_id": "api-key-exists", "missing": ["api keys"]}]}
+    worse = mild | {"severity": "HIGH"}
+    after.write_text(json.dumps({"findings": [grave, worse], "summary": summary}), encoding="utf-8")
+    rows = json.loads(bindwatch("diff", str(before), str(after), "--format", "json", code=1))
+    told = {row["title"]: row["what"] for row in rows}
+    assert told == {grave["title"]: "opened", "mild": "worse", "gone": "ended", "unseen": "not looked at"}
+    (run,) = json.loads(bindwatch("diff", str(before), str(after), "--format", "sarif", code=1))["runs"]
+    assert {result["baselineState"] for result in run["results"]} == {"new", "updated"}
+    assert bindwatch("diff", str(after), str(after), "--format", "csv") == ""
+    assert "opened" in bindwatch("diff", "--store", store, "--since", "3d", code=1)
+    assert "bindwatch diff" in bindwatch("diff", "--store", store, "--since", "3d", "--format", "markdown", code=1)

@@ -6,7 +6,7 @@ the work could be done. Commands are imported when they are called: a scan of a 
 
 import sys
 from importlib import import_module
-from typing import Final
+from typing import Any, Final
 
 import click
 
@@ -37,6 +37,7 @@ _COMMANDS: Final = {
     "deadletters": ("deadletters", "Messages that were no entries: look, and post again."),
     "alerts": ("alerts", "Follow alerts, or send one again."),
     "permissions": ("permissions", "What each function needs on Google Cloud."),
+    "completion": ("completion", "Make your shell complete commands, rules and findings."),
 }
 
 
@@ -60,6 +61,14 @@ class _Lazy(click.Group):
         """The overview, without importing what it lists."""
         with formatter.section("Commands"):
             formatter.write_dl([(name, line) for name, (_, line) in _COMMANDS.items()])
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[Any]:
+        """The commands that begin so, without importing them; else options, as click does."""
+        if incomplete.startswith("-"):
+            return click.Command.shell_complete(self, ctx, incomplete)
+        from click.shell_completion import CompletionItem
+
+        return [CompletionItem(name, help=line) for name, (_, line) in _COMMANDS.items() if name.startswith(incomplete)]
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]
@@ -87,7 +96,7 @@ def cli() -> None:
 def main() -> None:
     """Run the command line; errors of ours become one line on stderr and exit code 2."""
     try:
-        code = cli.main(standalone_mode=False)
+        code = cli.main(prog_name="bindwatch", complete_var="_BINDWATCH_COMPLETE", standalone_mode=False)
     except click.exceptions.Exit as stop:
         code = stop.exit_code
     except click.Abort:

@@ -19,7 +19,7 @@ from bindwatch.pipeline.alert import alert_message
 from bindwatch.settings import File
 
 
-@click.group("alerts")
+@click.group("alerts", epilog="Example:  bindwatch alerts tail file:alerts.ndjson")
 def command() -> None:
     """What was announced, and announcing it again."""
 

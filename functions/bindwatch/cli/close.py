@@ -2,12 +2,12 @@
 
 import click
 
-from bindwatch.cli import stored
+from bindwatch.cli import complete, stored
 from bindwatch.pipeline.triage import close
 
 
 @click.command("close", epilog="Example:  bindwatch close 73eaffef --reason 'asked Ada, it was a test'")
-@click.argument("finding", metavar="FINDING")
+@click.argument("finding", metavar="FINDING", shell_complete=complete.findings)
 @stored.store_option
 @click.option("--reason", required=True, metavar="TEXT", help="What came of it.")
 @click.option("--by", "actor", required=True, envvar="USER", metavar="WHO", help="Who closes it; default: you.")

@@ -17,7 +17,7 @@ _OURS: Final = ("reason", "field", "source_message_id", "source_subscription", "
 _SHOWN: Final = 160
 
 
-@click.group("deadletters")
+@click.group("deadletters", epilog="Example:  bindwatch deadletters list file:dead-letters.ndjson")
 def command() -> None:
     """Messages that no retry could help: `file:PATH`, or projects/PROJECT/subscriptions/SUBSCRIPTION of their topic."""
 

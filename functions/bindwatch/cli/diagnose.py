@@ -55,7 +55,7 @@ _INDENT = "      "
 @click.option("--resource", default="", metavar="R", help="The resource (full name) on which it is refused.")
 @roles_option
 @click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True)
-@click.option("--as-of", type=MOMENT, help="Judge ages as of this moment (UTC); default: now.")
+@click.option("--as-of", type=MOMENT, metavar="DATE", help="Judge ages as of then (UTC); default: now.")
 @click.option("-v", "--verbose", is_flag=True, help="The evidence of every step, and why causes were ruled out.")
 @click.option("-q", "--quiet", is_flag=True, help="No summary, no progress.")
 @click.option("--no-color", is_flag=True, help="No colors; NO_COLOR does the same.")

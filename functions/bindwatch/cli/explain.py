@@ -35,7 +35,7 @@ Answer = PrincipalAnswer | ResourceAnswer
 @click.argument("paths", nargs=-1, required=True, metavar="PATH…")
 @click.option("--format", "form", type=click.Choice(FORMATS), default="text", show_default=True)
 @click.option("--trusted-domain", "domains", multiple=True, metavar="DOMAIN", help="A domain of yours; repeat it.")
-@click.option("--as-of", type=click.DateTime(), help="Judge conditions as of this moment (UTC); default: now.")
+@click.option("--as-of", type=click.DateTime(), metavar="DATE", help="Judge conditions as of then (UTC); default: now.")
 @click.option("--all", "every", is_flag=True, help="All chains and roles in text, not the gravest alone.")
 @click.option("--settings", "settings_file", metavar="FILE", help="Your settings; default: ./bindwatch.toml, if there.")
 @roles_option

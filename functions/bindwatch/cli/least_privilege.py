@@ -42,7 +42,7 @@ _ORDER: Final = list(_COLOR)
 @click.option("--store", "store_path", metavar="FILE", help="Use what this store kept of entries, besides the files.")
 @click.option("--break-glass", "emergency", multiple=True, metavar="GLOB", help="An emergency account; repeat it.")
 @click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True)
-@click.option("--as-of", type=click.DateTime(), help="Judge conditions as of this moment (UTC); default: now.")
+@click.option("--as-of", type=click.DateTime(), metavar="DATE", help="Judge conditions as of then (UTC); default: now.")
 @click.option("--settings", "settings_file", metavar="FILE", help="Your settings; default: ./bindwatch.toml, if there.")
 @roles_option
 @click.option("-q", "--quiet", is_flag=True, help="No summary, no progress.")

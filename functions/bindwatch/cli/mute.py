@@ -2,15 +2,15 @@
 
 import click
 
-from bindwatch.cli import stored
+from bindwatch.cli import complete, stored
 from bindwatch.model.finding import Category
 from bindwatch.pipeline.triage import Mute, mute
 
 
 @click.command("mute", epilog="Example:  bindwatch mute --rule public-member --project www --reason 'a website'")
-@click.argument("finding", required=False, default="", metavar="[FINDING]")
+@click.argument("finding", required=False, default="", metavar="[FINDING]", shell_complete=complete.findings)
 @stored.store_option
-@click.option("--rule", default="", metavar="RULE", help="Findings of this rule.")
+@click.option("--rule", default="", metavar="RULE", help="Findings of this rule.", shell_complete=complete.rules)
 @click.option("--category", type=click.Choice([*Category]), default=None, help="Findings of this category.")
 @click.option("--project", default="", metavar="PROJECT", help="Findings of this project.")
 @click.option("--resource", default="", metavar="NAME", help="Findings on this resource, by its full name.")

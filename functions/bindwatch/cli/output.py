@@ -13,7 +13,7 @@ import click
 from bindwatch.adapters.places import Place, find_places
 from bindwatch.cli import formats
 from bindwatch.cli.outcome import Outcome
-from bindwatch.cli.terminal import Paint, printable, wrapped
+from bindwatch.cli.terminal import Paint, height, printable, wrapped
 from bindwatch.house.exemptions import Exemption
 from bindwatch.model import resource
 from bindwatch.model.finding import AssetRef, Finding, LogRef, Severity
@@ -49,15 +49,30 @@ def _outputs(context: click.Context, parameter: click.Parameter, given: tuple[st
     return tuple(pairs)
 
 
-def write(form: str, outputs: Iterable[tuple[str, str]], render: Callable[[str, Paint], Iterable[str]]) -> None:
-    """What `render` makes of a form: to stdout in the format asked for, and to files without colors."""
+def write(
+    form: str,
+    outputs: Iterable[tuple[str, str]],
+    render: Callable[[str, Paint], Iterable[str]],
+    *,
+    pager: bool = False,
+) -> None:
+    """What `render` makes of a form: to stdout in the format asked for, and to files without colors.
+
+    With `pager`, text that is longer than the terminal goes through the user's pager.
+    """
     for name, file in outputs:
         try:
             with Path(file).open("w", encoding="utf-8", newline="") as stream:
                 stream.writelines(render(name, Paint(color=False)))
         except OSError as error:
             raise click.BadParameter(f"{file} cannot be written: {error.strerror}", param_hint="--output") from error
-    sys.stdout.writelines(render(form, Paint(color=True)))
+    text = render(form, Paint(color=True))
+    if pager and form == "text" and sys.stdout.isatty():
+        text = "".join(text)
+        if text.count("\n") >= height():
+            click.echo_via_pager(text)
+            return
+    sys.stdout.writelines(text)
     sys.stdout.flush()
 
 

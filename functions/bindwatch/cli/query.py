@@ -3,12 +3,12 @@
 import click
 
 from bindwatch.adapters.questions import questions, sql_text
-from bindwatch.cli import stored
+from bindwatch.cli import complete, stored
 from bindwatch.errors import InputError
 
 
 @click.command("query", epilog="Example:  bindwatch query did_what -p principal=ada@example.com")
-@click.argument("name", required=False, metavar="[QUESTION]")
+@click.argument("name", required=False, metavar="[QUESTION]", shell_complete=complete.questions)
 @click.option("-p", "--parameter", "given", multiple=True, metavar="NAME=VALUE", help="A parameter; repeat it.")
 @click.option("--sql", is_flag=True, help="Print the SQL (BigQuery's dialect) instead of asking it.")
 @stored.store_option

@@ -73,7 +73,7 @@ _NOBODY: Final = "No principal that was read can become another one."
 @click.option("--principal", "principals", multiple=True, metavar="PRINCIPAL", help="Draw this one, too; repeat it.")
 @click.option("--trusted-domain", "domains", multiple=True, metavar="DOMAIN", help="A domain of yours; repeat it.")
 @click.option("--settings", "settings_file", metavar="FILE", help="Your settings; default: ./bindwatch.toml, if there.")
-@click.option("--as-of", type=click.DateTime(), help="Report as of this moment (UTC); default: now.")
+@click.option("--as-of", type=click.DateTime(), metavar="DATE", help="Report as of then (UTC); default: now.")
 @roles_option
 @click.option("-q", "--quiet", is_flag=True, help="No summary, no progress.")
 def command(

@@ -44,7 +44,10 @@ def command(context: click.Context) -> int:
 @command.command("import", epilog="Example:  bindwatch roles import roles.json --as-of 2026-10-01")
 @click.argument("file", metavar="FILE")
 @click.option(
-    "--as-of", type=click.DateTime(["%Y-%m-%d"]), help="When the API answered; default: the date of the file."
+    "--as-of",
+    type=click.DateTime(["%Y-%m-%d"]),
+    metavar="DATE",
+    help="When the API answered; default: that of the file.",
 )
 @_OUTPUT
 def import_file(file: str, as_of: datetime | None, output: str | None) -> int:

@@ -21,7 +21,7 @@ from bindwatch.diagnosis.rotation import Plan, PlanStep, Usage, containment_plan
 @click.option("--to", "successor", default="", metavar="EMAIL", help="The account that takes over; default: -v2.")
 @roles_option
 @click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True)
-@click.option("--as-of", type=MOMENT, help="Plan as of this moment (UTC); default: now.")
+@click.option("--as-of", type=MOMENT, metavar="DATE", help="Plan as of then (UTC); default: now.")
 @click.option("-q", "--quiet", is_flag=True, help="No progress.")
 @click.option("--no-color", is_flag=True, help="No colors; NO_COLOR does the same.")
 def command(

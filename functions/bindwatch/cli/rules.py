@@ -5,8 +5,10 @@ import sys
 from typing import Any
 
 import click
+from click.shell_completion import CompletionItem
 
 from bindwatch.adapters.house_files import judge_cases, load_house, load_rules
+from bindwatch.cli import complete
 from bindwatch.cli.terminal import printable
 from bindwatch.rule import Context, Rule
 from bindwatch.rules import INVENTORY_RULES, LOG_RULES, WINDOW_RULES
@@ -36,6 +38,11 @@ class _Rules(click.Group):
         if not args or args[0] not in (*self.commands, *ctx.help_option_names):
             args = ["show", *args]
         return super().parse_args(ctx, args)
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+        """The rules beside the commands."""
+        known = complete.rules(ctx, click.Argument(["rule_id"]), incomplete) if incomplete[:1] != "-" else []
+        return [*super().shell_complete(ctx, incomplete), *known]
 
 
 @click.group("rules", cls=_Rules, epilog="Example:  bindwatch rules public-member")
@@ -72,7 +79,7 @@ def _test(directory: str | None, settings_file: str) -> int:
 
 
 @command.command("show")
-@click.argument("rule_id", required=False, metavar="[RULE]")
+@click.argument("rule_id", required=False, metavar="[RULE]", shell_complete=complete.rules)
 @click.option("--format", "form", type=click.Choice(["text", "json", "ndjson"]), default="text", show_default=True)
 @_SETTINGS
 def _show(rule_id: str | None, form: str, settings_file: str) -> int:

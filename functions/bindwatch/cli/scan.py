@@ -204,7 +204,7 @@ def _open_store(path: str | None) -> "AbstractContextManager[DuckDBStore | None]
 )
 @click.option("--trusted-domain", "domains", multiple=True, metavar="DOMAIN", help="A domain of yours; repeat it.")
 @click.option("--settings", "settings_file", metavar="FILE", help="Your settings; default: ./bindwatch.toml, if there.")
-@click.option("--as-of", type=click.DateTime(), help="Judge ages as of this moment (UTC); default: now.")
+@click.option("--as-of", type=click.DateTime(), metavar="DATE", help="Judge ages as of then (UTC); default: now.")
 @click.option("--store", "store_path", metavar="FILE", help="Keep findings and activity in this DuckDB file.")
 @roles_option
 @click.option("-q", "--quiet", is_flag=True, help="No summary, no progress.")

@@ -7,14 +7,14 @@ from typing import Any
 import click
 
 from bindwatch.adapters.sql_store import plain
-from bindwatch.cli import stored
+from bindwatch.cli import complete, stored
 from bindwatch.cli.terminal import printable, wrapped
 
 _INDENT = " " * 12
 
 
 @click.command("show", epilog="Example:  bindwatch show 73eaffef")
-@click.argument("finding", metavar="FINDING")
+@click.argument("finding", metavar="FINDING", shell_complete=complete.findings)
 @stored.store_option
 @click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True)
 def command(finding: str, place: str, form: str) -> int:

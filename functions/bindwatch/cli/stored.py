@@ -1,6 +1,7 @@
 """What the commands on a store share: opening it, naming findings in it, and writing rows."""
 
 import json
+import os
 import re
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -13,22 +14,24 @@ import click
 
 from bindwatch.adapters.sql_store import Answer, SqlStore, plain
 from bindwatch.cli.formats.spreadsheet import table
-from bindwatch.cli.terminal import printable
+from bindwatch.cli.terminal import printable, width
 from bindwatch.errors import ConfigError, InputError
 
 F = TypeVar("F", bound=Callable[..., Any])
 
 FORMATS: Final = ("text", "json", "ndjson", "csv")
-_DEFAULT: Final = "bindwatch.duckdb"
+DEFAULT: Final = "bindwatch.duckdb"
 _SPAN: Final = re.compile(r"(\d+)\s*([hdw])")
 _UNITS: Final = {"h": "hours", "d": "days", "w": "weeks"}
 _WIDEST: Final = 60
+_SHORT: Final = 10
+_NARROWEST: Final = 8
 
 store_option = click.option(
     "--store",
     "place",
     envvar="BINDWATCH_STORE",
-    default=_DEFAULT,
+    default=DEFAULT,
     show_default=True,
     metavar="FILE|bigquery:PROJECT.DATASET",
     help="Where the findings are; also by BINDWATCH_STORE.",
@@ -87,28 +90,47 @@ def the_finding(store: SqlStore, begins: str) -> Answer:
 def write_rows(rows: Sequence[Mapping[str, Any]], form: str, *, empty: str = "nothing") -> None:
     """Rows to stdout: a table for people, JSON, NDJSON or CSV for programs."""
     clean = [plain(dict(row)) for row in rows]
-    match form:
-        case "json":
-            json.dump(clean, sys.stdout, indent=2, ensure_ascii=True)
-            sys.stdout.write("\n")
-        case "ndjson":
-            sys.stdout.writelines(json.dumps(row, ensure_ascii=True) + "\n" for row in clean)
-        case "csv":
-            if clean:
-                sys.stdout.writelines(table(clean, list(clean[0])))
-        case _ if not clean:
-            click.echo(empty, err=True)
-        case _:
-            _write_table(clean)
+    if form == "text" and not clean:
+        click.echo(empty, err=True)
+    sys.stdout.write(rows_text(clean, form))
     sys.stdout.flush()
 
 
-def _write_table(rows: Sequence[Mapping[str, Any]]) -> None:
+def rows_text(rows: Sequence[Mapping[str, Any]], form: str) -> str:
+    """Rows of plain values in one of `FORMATS`."""
+    match form:
+        case "json":
+            return json.dumps(rows, indent=2, ensure_ascii=True) + "\n"
+        case "ndjson":
+            return "".join(json.dumps(row, ensure_ascii=True) + "\n" for row in rows)
+        case "csv":
+            return "".join(table(rows, list(rows[0]))) if rows else ""
+        case _:
+            return table_text(rows)
+
+
+def table_text(rows: Sequence[Mapping[str, Any]]) -> str:
+    """Rows as a table that fits the terminal: the widest columns give way, short ones (dates, ids) do not."""
+    if not rows:
+        return ""
     lines = [[name.replace("_", " ") for name in rows[0]]]
     lines += [[_short(value) for value in row.values()] for row in rows]
     widths = [max(len(line[column]) for line in lines) for column in range(len(lines[0]))]
-    for line in lines:
-        click.echo("  ".join(text.ljust(width) for text, width in zip(line, widths, strict=True)).rstrip())
+    room = width() if sys.stdout.isatty() or "COLUMNS" in os.environ else sum(widths) + 2 * len(widths)
+    short = [most <= _SHORT for most in widths]
+    while sum(widths) + 2 * (len(widths) - 1) > room:
+        wide = max((most for most, kept in zip(widths, short, strict=True) if not kept), default=0)
+        if wide <= _NARROWEST:
+            break
+        widths[widths.index(wide)] -= 1
+    return "".join(
+        "  ".join(_cut(text, most).ljust(most) for text, most in zip(line, widths, strict=True)).rstrip() + "\n"
+        for line in lines
+    )
+
+
+def _cut(text: str, most: int) -> str:
+    return text if len(text) <= most else text[: most - 1] + "…"
 
 
 def _short(value: Any) -> str:
@@ -117,5 +139,4 @@ def _short(value: Any) -> str:
     text = json.dumps(value, ensure_ascii=True) if isinstance(value, dict | list) else str(value)
     if isinstance(value, str) and re.fullmatch(r"\d{4}-\d\d-\d\dT[\d:]{8}\.\d{6}Z", text):
         text = text[:19].replace("T", " ")
-    text = printable(text)
-    return text if len(text) <= _WIDEST else text[: _WIDEST - 1] + "…"
+    return _cut(printable(text), _WIDEST)

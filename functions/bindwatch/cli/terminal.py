@@ -46,6 +46,11 @@ def width() -> int:
     return max(60, min(shutil.get_terminal_size((100, 24)).columns, 140))
 
 
+def height() -> int:
+    """How many lines the terminal shows at once."""
+    return shutil.get_terminal_size((100, 24)).lines
+
+
 def wrapped(text: str, indent: str) -> str:
     """The text in lines that fit the terminal, each after `indent`."""
     return _filled(text, indent, width())

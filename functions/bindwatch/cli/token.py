@@ -24,7 +24,7 @@ _MARKS = {Verdict.GOOD: "✓", Verdict.BAD: "✗", Verdict.WARNING: "!", Verdict
 @click.option("--cluster", default="", metavar="NAME", help="The cluster that should have made it.")
 @click.option("--jwks", type=click.Path(exists=True, dir_okay=False), help="Public keys to check the signature with.")
 @click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True)
-@click.option("--as-of", type=MOMENT, help="Judge times as of this moment (UTC); default: now.")
+@click.option("--as-of", type=MOMENT, metavar="DATE", help="Judge times as of then (UTC); default: now.")
 @click.option("--no-color", is_flag=True, help="No colors; NO_COLOR does the same.")
 def command(
     file: str,

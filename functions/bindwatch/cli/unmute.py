@@ -2,13 +2,13 @@
 
 import click
 
-from bindwatch.cli import stored
+from bindwatch.cli import complete, stored
 from bindwatch.errors import InputError
 from bindwatch.pipeline.triage import unmute
 
 
 @click.command("unmute", epilog="Example:  bindwatch query mutes; bindwatch unmute 3f0c9a")
-@click.argument("mute", metavar="MUTE")
+@click.argument("mute", metavar="MUTE", shell_complete=complete.mutes)
 @stored.store_option
 def command(mute: str, place: str) -> int:
     """Take a mute back (the beginning of its id will do). What it kept quiet and still stands is announced."""

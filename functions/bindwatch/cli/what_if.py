@@ -213,7 +213,7 @@ def _addresses(finding: Finding, steps: Sequence[Step], inventory: Inventory) ->
 @click.option("--allow-unknown", is_flag=True, help="Do not exit 2 for what is known only after apply.")
 @click.option("--trusted-domain", "domains", multiple=True, metavar="DOMAIN", help="A domain of yours; repeat it.")
 @click.option("--settings", "settings_file", metavar="FILE", help="Your settings; default: ./bindwatch.toml, if there.")
-@click.option("--as-of", type=click.DateTime(), help="Judge as of this moment (UTC); default: now.")
+@click.option("--as-of", type=click.DateTime(), metavar="DATE", help="Judge as of then (UTC); default: now.")
 @roles_option
 @click.option("-q", "--quiet", is_flag=True, help="No summary, no progress.")
 @click.option("--no-color", is_flag=True, help="No colors; NO_COLOR does the same.")

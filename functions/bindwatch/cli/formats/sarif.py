@@ -121,6 +121,8 @@ def _result(record: Record, index: dict[str, int], results: Results) -> dict[str
             "evidence": [source.get("url") or source.get("asset") for source in record.get("evidence") or ()],
         },
     }
+    if record.get("baseline_state"):
+        result["baselineState"] = record["baseline_state"]
     if record.get("score") is not None:
         result["rank"] = float(min(100, max(0, record["score"])))
     if mute := record.get("mute"):
