@@ -27,6 +27,22 @@ locals {
   _upto6  = toset([for name, reads in local._reads : name if length(setsubtract(reads, local._upto5)) == 0])
 }
 
+# Looker Studio makes a report of what stands in the address. Source: Looker Studio, Linking API (read 2026).
+locals {
+  looker_studio = {
+    for view in ["findings", "binding_health", "coverage", "principal_risk", "time_to_resolve", "token_use"] : view => join("", [
+      "https://lookerstudio.google.com/reporting/create?c.mode=edit",
+      "&r.reportName=${urlencode("${var.name}: ${replace(view, "_", " ")}")}",
+      "&ds.connector=bigQuery&ds.type=TABLE",
+      "&ds.datasourceName=${urlencode("${var.name} ${view}")}",
+      "&ds.projectId=${urlencode(var.project_id)}",
+      "&ds.datasetId=${local.dataset_id}",
+      "&ds.tableId=${view}",
+      "&ds.billingProjectId=${urlencode(var.project_id)}",
+    ])
+  }
+}
+
 resource "google_bigquery_dataset" "this" {
   #checkov:skip=CKV_GCP_81:A customer's key is an option (kms_key); without it Google's own encrypt the findings.
   for_each = toset(var.existing_dataset == null ? [local.dataset_id] : [])

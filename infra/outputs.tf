@@ -61,6 +61,11 @@ output "functions" {
   }
 }
 
+output "looker_studio" {
+  description = "Links that make a report of one view each in Looker Studio, as whoever follows them: they need to read the dataset."
+  value       = local.looker_studio
+}
+
 output "name" {
   description = "What the names of all resources begin with."
   value       = var.name

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 import random
-from collections.abc import Iterator, Mapping
-from datetime import datetime, timedelta
+from collections.abc import Iterable, Iterator, Mapping
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import msgspec
@@ -24,6 +24,7 @@ from bindwatch.pipeline import Delivery, Row, Rows, StandingFinding, Table, anno
 from bindwatch.pipeline.rows import Recording, RunRow, ending_event, finding_event, timestamp
 from bindwatch.rule import Context
 from bindwatch.rules import LOG_RULES
+from infra import dashboard
 from local_bigquery import PROJECT, running
 from sample_findings import NOON, Subscribers, at, written
 
@@ -398,11 +399,17 @@ def compare(one: SqlStore, other: SqlStore) -> dict[str, int]:
     return counts
 
 
-def test_both_stores_show_the_same(bigquery: BigQueryStore) -> None:
+@pytest.fixture(scope="module")
+def companies(bigquery: BigQueryStore) -> Iterator[tuple[DuckDBStore, BigQueryStore]]:
+    """Both stores, with the same company in them."""
     with DuckDBStore() as duckdb:
         for store in (duckdb, bigquery):
             fill(store, 800)
-        counts = compare(duckdb, bigquery)
+        yield duckdb, bigquery
+
+
+def test_both_stores_show_the_same(companies: tuple[DuckDBStore, BigQueryStore]) -> None:
+    counts = compare(*companies)
     silent = {name for name, count in counts.items() if not count and not name.startswith("windows/")}
     assert not silent, f"nothing is compared by {silent}"
     for name in (
@@ -417,6 +424,31 @@ def test_both_stores_show_the_same(bigquery: BigQueryStore) -> None:
         "workload_identity_broken",
     ):
         assert counts[f"windows/{name}"], name
+
+
+def test_every_query_of_the_dashboard_shows_the_same(companies: tuple[DuckDBStore, BigQueryStore]) -> None:
+    duckdb, bigquery = companies
+    shown = {}
+    for name, query in dashboard.queries().items():
+        text = dashboard.asked(query, dataset=DATASET, since=at(-41 * 1440), until=at(10))
+        found = [dict(row.items()) for row in bigquery.client.query_and_wait(text)]
+        twin = duckdb._connection.execute(dashboard.twin(text, DATASET))
+        columns = [column[0] for column in twin.description]
+        rows = [dict(zip(columns, row, strict=True)) for row in twin.fetchall()]
+        assert as_text(found) == as_text(rows), name
+        shown[name] = len(found)
+    assert not [name for name, count in shown.items() if not count], shown
+
+
+def as_text(rows: Iterable[Mapping[str, object]]) -> list[str]:
+    """Rows in an order of their own; DuckDB's times have no zone and mean UTC."""
+
+    def zoned(value: object) -> object:
+        return value.replace(tzinfo=UTC) if isinstance(value, datetime) and value.tzinfo is None else value
+
+    return sorted(
+        json.dumps(plain({name: zoned(value) for name, value in row.items()}), sort_keys=True) for row in rows
+    )
 
 
 def test_the_tables_are_made_as_their_files_say(bigquery: BigQueryStore) -> None:

@@ -19,7 +19,7 @@ from infra.root import ROOT
 
 NAMES = ("quick-start", "permissions", "cost", "security", "operations", "alert-subscribers", "queries", "faq")
 PAGES = [*(ROOT / f"docs/{name}.md" for name in NAMES), ROOT / "infra/README.md"]
-OTHERS = {"gcloud", "bq", "git", "cp"}
+OTHERS = {"gcloud", "bq", "git", "cp", "terraform"}
 
 
 def commands() -> list[tuple[str, str]]:

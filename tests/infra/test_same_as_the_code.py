@@ -7,6 +7,7 @@ import json
 from pathlib import Path
 from types import ModuleType
 from typing import Any
+from urllib.parse import parse_qsl, urlsplit
 
 import pytest
 
@@ -73,6 +74,7 @@ def made(tmp_path_factory: pytest.TempPathFactory, terraform_tools: Path) -> dic
             'name == "notify" ? 0 : length(item.service_config[0].secret_environment_variables)])',
             "secret_readers": "[for item in google_secret_manager_secret_iam_member.notify : "
             "[item.project, item.secret_id]]",
+            "links": "local.looker_studio",
             "opening": 'google_project_iam_custom_role.secrets["notify"].permissions',
         },
         f"  variables {{\n    data_access_logs = {json.dumps(sorted(_audit_log_types()))}\n"
@@ -128,6 +130,19 @@ def test_views_are_those_of_the_sql_files(made: dict[str, Any]) -> None:
     assert set(made["views"]) == files
     for name, query in made["views"].items():
         assert query.strip() == sql_text(f"views/{name}").replace("${dataset}", "example-security.bindwatch").strip()
+
+
+def test_links_to_reports_name_a_view_that_is_made(made: dict[str, Any]) -> None:
+    for view, link in made["links"].items():
+        parts = urlsplit(link)
+        given = dict(parse_qsl(parts.query, strict_parsing=True))
+        assert f"{parts.scheme}://{parts.netloc}{parts.path}" == "https://lookerstudio.google.com/reporting/create"
+        # What the connector asks for a table. Source: Looker Studio, Linking API, BigQuery.
+        assert (given["ds.connector"], given["ds.type"]) == ("bigQuery", "TABLE")
+        assert (given["ds.projectId"], given["ds.datasetId"]) == ("example-security", "bindwatch")
+        assert given["ds.tableId"] == view
+        assert given["r.reportName"]
+        assert view in made["views"]
 
 
 def test_every_setting_can_be_given(made: dict[str, Any]) -> None:
