@@ -37,6 +37,9 @@ locals {
     BINDWATCH_STORE            = "bigquery:${var.project_id}.${local.dataset_id}"
     BINDWATCH_ALERTS           = local.topics.alerts
     BINDWATCH_DEAD_LETTERS     = local.topics.dead_letters
+    BINDWATCH_CANARY           = local.topics.entries
+    BINDWATCH_REMIND_DAYS      = var.reminders == null ? "" : tostring(var.reminders.days)
+    BINDWATCH_REMIND_SEVERITY  = var.reminders == null ? "" : var.reminders.severity
     BINDWATCH_SCOPE            = var.scope
     BINDWATCH_SINK             = "${var.scope}/sinks/${var.name}"
     BINDWATCH_TRUSTED_DOMAINS  = join(",", var.trusted_domains)

@@ -123,6 +123,16 @@ resource "google_pubsub_topic_iam_member" "sink_writer" {
   depends_on = [google_pubsub_topic.entries]
 }
 
+# The canary goes where the sink's entries go.
+resource "google_pubsub_topic_iam_member" "canary" {
+  project = split("/", local.topics.entries)[1]
+  topic   = split("/", local.topics.entries)[3]
+  role    = "roles/pubsub.publisher"
+  member  = google_service_account.function["sweep"].member
+
+  depends_on = [google_pubsub_topic.entries]
+}
+
 resource "google_pubsub_subscription" "entries" {
   name    = "${var.name}-entries"
   project = var.project_id

@@ -256,6 +256,24 @@ variable "region" {
   }
 }
 
+variable "reminders" {
+  description = "That findings still open are announced again: after how many days without an alert, and the least severe. Never unless set."
+  type = object({
+    days     = number
+    severity = optional(string, "HIGH")
+  })
+  default = null
+
+  validation {
+    condition     = try(var.reminders.days >= 1 && floor(var.reminders.days) == var.reminders.days, true)
+    error_message = "Give whole days, at least 1: { days = 7 }."
+  }
+  validation {
+    condition     = contains(["CRITICAL", "HIGH", "MEDIUM", "LOW", "INFO"], try(var.reminders.severity, "HIGH"))
+    error_message = "severity is CRITICAL, HIGH, MEDIUM, LOW or INFO."
+  }
+}
+
 variable "retention_days" {
   description = "After how many days the partitions of a table expire, where that differs from what its schema file says; 0 for never."
   type        = map(number)

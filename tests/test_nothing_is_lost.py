@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import queue
-import random
 import threading
 import time
 import urllib.error
@@ -14,20 +13,14 @@ from http.client import HTTPException
 from pathlib import Path
 from typing import Any
 
-import pytest
-
 from bindwatch.adapters.duckdb import DuckDBStore
 from bindwatch.adapters.outlets import FileAlerts
-from bindwatch.engine import Engine
 from bindwatch.errors import BackendError
-from bindwatch.model.finding import State
 from bindwatch.pipeline import announce_all
-from bindwatch.rule import Context
-from bindwatch.rules import LOG_RULES
-from generate import BUSY, generate_entries
 from served import Function, free_port, push, start
+from storm import Storm
 
-POISON = (b"", b"not JSON", b"[]", b'{"textPayload": "hello"}', b'{"protoPayload": {"serviceName": "x"}}', b"\xff\xfe")
+DEATHS = 2
 
 
 class Subscription:
@@ -85,43 +78,26 @@ def opened(path: Path) -> DuckDBStore:
     return DuckDBStore(str(path))
 
 
-@pytest.mark.parametrize(
-    ("messages", "deaths", "refusals", "seconds"),
-    [
-        pytest.param(300, 2, 1, 1.0, id="short"),
-        pytest.param(2000, 5, 2, 10.0, id="long", marks=pytest.mark.slow),
-    ],
-)
-def test_nothing_is_lost(tmp_path: Path, messages: int, deaths: int, refusals: int, seconds: float) -> None:
-    rng = random.Random(7)
-    poison = [POISON[number % len(POISON)] + b" " * number for number in range(messages // 20)]
-    repeated = messages // 10
-    entries = list(generate_entries(messages - len(poison) - repeated, seed=21, mix=BUSY))
-    data = [*entries, *rng.sample(entries, repeated), *poison]
-    bodies = [push(item, str(number)) for number, item in enumerate(data)]
-    rng.shuffle(bodies)
-    found = [
-        finding
-        for line in entries
-        for finding in Engine(Context(trusted_domains=frozenset({"example.com"})), LOG_RULES).judge_line(line).findings
-    ]
-    assert found
+def test_nothing_is_lost(tmp_path: Path) -> None:
+    storm = Storm.brew(300)
+    bodies = [push(item, str(number)) for number, item in enumerate(storm.messages)]
+    assert storm.found
 
     environ = {"BINDWATCH_TRUSTED_DOMAINS": "example.com"}
     port = free_port()
     current = start("on_log_entry", tmp_path, port=port, **environ)
     subscription = Subscription(bodies)
     threads = subscription.deliver_to(lambda: current)
-    for death in range(deaths):
-        goal = (death + 1) * messages // (deaths + 1)
+    for death in range(DEATHS):
+        goal = (death + 1) * len(bodies) // (DEATHS + 1)
         while subscription.acknowledged < goal:
             time.sleep(0.01)
         current.kill()
-        if death < refusals:
+        if death == 0:
             with opened(tmp_path / "bindwatch.duckdb"):  # as long as it is held here, it refuses there
                 current = start("on_log_entry", tmp_path, port=port, **environ)
                 before = subscription.acknowledged
-                time.sleep(seconds)
+                time.sleep(1)
                 assert subscription.acknowledged == before
         else:
             current = start("on_log_entry", tmp_path, port=port, **environ)
@@ -135,18 +111,16 @@ def test_nothing_is_lost(tmp_path: Path, messages: int, deaths: int, refusals: i
         announce_all(store, FileAlerts(str(tmp_path / "alerts.ndjson")), later)
         stored = store._connection.execute("select finding_id from findings").fetchall()
         activity = store._connection.execute("select count(*), count(distinct event_key) from activity").fetchone()
-    assert sorted(row[0] for row in stored) == sorted({finding.finding_id for finding in found})
-    assert activity == (len(entries), len(entries))
+    assert sorted(row[0] for row in stored) == sorted(storm.expected)
+    assert activity == (storm.entries, storm.entries)
 
     alerts = [json.loads(line) for line in (tmp_path / "alerts.ndjson").read_text().splitlines()]
     told = {alert["data"]["alert_id"] for alert in alerts}
-    undone = {finding.finding_id for finding in found if finding.state is not State.OPEN}
-    stays = {finding.finding_id for finding in found} - undone
-    assert {alert_id for alert_id in told if alert_id[:32] in stays} == {f"{finding_id}-open-1" for finding_id in stays}
-    assert {alert_id[:32] for alert_id in told} <= stays | undone
+    assert {alert for alert in told if alert[:32] not in storm.undone} == storm.told
+    assert {alert[:32] for alert in told} <= storm.expected
 
     letters = [json.loads(line)["message"] for line in (tmp_path / "dead-letters.ndjson").read_text().splitlines()]
     assert all(letter["attributes"]["reason"] for letter in letters)
-    poisoned = {push(item)["message"]["data"] for item in poison}
+    poisoned = {push(item)["message"]["data"] for item in storm.poison}
     known = {body["message"]["messageId"] for body in bodies if body["message"]["data"] in poisoned}
     assert {letter["attributes"]["source_message_id"] for letter in letters} == known

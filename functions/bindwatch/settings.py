@@ -7,6 +7,8 @@ from typing import Any, Final
 
 from bindwatch.errors import ConfigError
 
+FINDING_SEVERITIES: Final = ("CRITICAL", "HIGH", "MEDIUM", "LOW", "INFO")
+"""Those of findings; a log line has others."""
 SEVERITIES: Final = ("DEBUG", "INFO", "NOTICE", "WARNING", "ERROR", "CRITICAL")
 ON_CLOUD_RUN: Final = "K_SERVICE"
 """Set by Cloud Run in every container (its contract for services); where it is set, nothing may live in local files."""
@@ -101,6 +103,18 @@ def read_outlet(value: str) -> Topic | File:
     raise ValueError(f"expected projects/PROJECT/topics/TOPIC or file:PATH, found {value!r}")
 
 
+def _topic(value: str) -> Topic:
+    if _TOPIC.fullmatch(value):
+        return Topic(value)
+    raise ValueError(f"expected projects/PROJECT/topics/TOPIC, found {value!r}")
+
+
+def _finding_severity(value: str) -> str:
+    if value.upper() not in FINDING_SEVERITIES:
+        raise ValueError(f"expected one of {', '.join(FINDING_SEVERITIES)}, found {value!r}")
+    return value.upper()
+
+
 def _severity(value: str) -> str:
     if value.upper() not in SEVERITIES:
         raise ValueError(f"expected one of {', '.join(SEVERITIES)}, found {value!r}")
@@ -143,6 +157,22 @@ class Settings:
         read_outlet,
         File("dead-letters.ndjson"),
         "`file:dead-letters.ndjson`; required on Cloud Run",
+    )
+    canary: Topic | None = _variable(
+        "CANARY",
+        "The topic of the log sink: `sweep` sends a canary entry there every quarter of an hour, and one that does not "
+        "come back within ten minutes is a finding. Without it, none is sent.",
+        _topic,
+        None,
+    )
+    remind_days: int = _variable(
+        "REMIND_DAYS",
+        "After how many days a finding that is still open is announced again. Without it, never.",
+        _positive,
+        0,
+    )
+    remind_severity: str = _variable(
+        "REMIND_SEVERITY", "The least severe finding to be reminded of.", _finding_severity, "HIGH"
     )
     scope: str = _variable(
         "SCOPE",

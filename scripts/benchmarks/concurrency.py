@@ -40,7 +40,7 @@ class Store:
     def append(self, rows):
         self._commits.submit(rows)
 
-    def alerts_due(self, now, *, at_most):
+    def alerts_due(self, now, *, at_most, reminders=None):
         return []
 
 

@@ -48,11 +48,12 @@ class BigQueryStore(SqlStore):
         project, dot, name = dataset.rpartition(".")
         if not (project and dot and name):
             raise ConfigError([f"store bq:{dataset}: expected PROJECT.DATASET"])
+        self.dataset: Final = dataset
         if client is None:
             from google.cloud import bigquery  # here: whoever keeps findings elsewhere does not wait for it
 
-            client = bigquery.Client(project=project, location=location)
-        self.dataset: Final = dataset
+            with self._translated("begin", "application default credentials"):
+                client = bigquery.Client(project=project, location=location)
         self.client: Final = client
         self._maximum_bytes_billed: Final = maximum_bytes_billed
         self._retries: Final = retries

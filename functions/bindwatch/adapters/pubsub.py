@@ -95,6 +95,20 @@ class PubSubDeadLetters:
         _publish(client, self._topic, [message])
 
 
+class PubSubEntries:
+    """Publishes to the topic of the sink what the sink did not send: the canary."""
+
+    def __init__(self, topic: str, client: "PublisherClient | None" = None) -> None:
+        self.name: Final = topic
+        self.project: Final = topic.split("/")[1]
+        self._client = client
+
+    def publish(self, entry: bytes) -> None:
+        """Publish one entry and wait until it is taken. Raises BackendError where it was not."""
+        client = self._client = self._client or _new_client()
+        _publish(client, self.name, [{"data": entry}])
+
+
 class _RefusedError(BackendError):
     """The service read the request and will not have it: the same again would fail again."""
 

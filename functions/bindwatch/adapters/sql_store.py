@@ -8,7 +8,7 @@ from typing import Any, Final
 from bindwatch.adapters.questions import Value, questions
 from bindwatch.errors import InputError
 from bindwatch.model.finding import LogRef
-from bindwatch.pipeline.ports import DueAlert, Json, Row, Rows, StandingFinding
+from bindwatch.pipeline.ports import DueAlert, Json, Reminders, Row, Rows, StandingFinding
 from bindwatch.rule import WindowRow
 
 Answer = dict[str, Any]
@@ -51,9 +51,14 @@ class SqlStore(ABC):
         """See `FindingStore.has_finished_audit`."""
         return bool(self.ask("store/finished_audits", {"scope": scope})[0]["audits"])
 
-    def alerts_due(self, now: datetime, *, at_most: int) -> Sequence[DueAlert]:
+    def alerts_due(self, now: datetime, *, at_most: int, reminders: Reminders | None = None) -> Sequence[DueAlert]:
         """See `FindingStore.alerts_due`."""
-        return [_due_alert(row) for row in self.ask("store/announce", {"now": now})[:at_most]]
+        values: dict[str, Value] = {
+            "now": now,
+            "remind_days": reminders.days if reminders else 0,
+            "remind_level": int(reminders.severity) if reminders else 0,
+        }
+        return [_due_alert(row) for row in self.ask("store/announce", values)[:at_most]]
 
     def known_policies(self, projects: Sequence[str] | None) -> Mapping[str, tuple[str, str]]:
         """See `FindingStore.known_policies`."""

@@ -2,15 +2,18 @@
 
 from bindwatch.pipeline.alert import Form
 from bindwatch.pipeline.announce import Announcement, announce_all, announce_due
+from bindwatch.pipeline.canary import Canary
 from bindwatch.pipeline.deliver import Delivery, deliver
 from bindwatch.pipeline.ports import (
     AlertMessage,
     AlertPublisher,
     DeadLetters,
     DueAlert,
+    EntryTopic,
     FindingStore,
     Json,
     Published,
+    Reminders,
     Row,
     Rows,
     StandingFinding,
@@ -33,15 +36,18 @@ __all__ = [
     "AlertPublisher",
     "Announcement",
     "AuditRun",
+    "Canary",
     "DeadLetters",
     "Delivery",
     "DueAlert",
+    "EntryTopic",
     "FindingStore",
     "Form",
     "Json",
     "Mute",
     "Published",
     "Reconciliation",
+    "Reminders",
     "Row",
     "Rows",
     "StandingFinding",

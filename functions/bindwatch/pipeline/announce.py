@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Final
 
 from bindwatch.pipeline.alert import Form, alert_message
-from bindwatch.pipeline.ports import AlertMessage, AlertPublisher, DueAlert, FindingStore, Row, Table
+from bindwatch.pipeline.ports import AlertMessage, AlertPublisher, DueAlert, FindingStore, Reminders, Row, Table
 from bindwatch.pipeline.rows import timestamp
 
 _SENDING: Final = "SENDING"
@@ -21,15 +21,21 @@ class Announcement:
 
 
 def announce_due(
-    store: FindingStore, publisher: AlertPublisher, now: datetime, *, at_most: int = 500, form: Form = Form.BINDWATCH
+    store: FindingStore,
+    publisher: AlertPublisher,
+    now: datetime,
+    *,
+    at_most: int = 500,
+    form: Form = Form.BINDWATCH,
+    reminders: Reminders | None = None,
 ) -> Announcement:
-    """Publish what is due, then mark it as told.
+    """Publish what is due, then mark it as told; with `reminders`, also of what is open still.
 
     At least once: what fails after the publishing is published again with the same `alert_id`. Whether something is
     due, the view `alerts_due` decides: mutes, grace, baseline and flapping are its business. A change that is undone
     before anyone was told is never announced.
     """
-    due = store.alerts_due(now, at_most=at_most)
+    due = store.alerts_due(now, at_most=at_most, reminders=reminders)
     if not due:
         return Announcement()
     messages = [alert_message(alert, announced_at=now, form=form) for alert in due]
@@ -66,11 +72,17 @@ def _told(alert: DueAlert, phase: str, now: datetime, message_id: str = "") -> R
 
 
 def announce_all(
-    store: FindingStore, publisher: AlertPublisher, now: datetime, *, at_most: int = 500, form: Form = Form.BINDWATCH
+    store: FindingStore,
+    publisher: AlertPublisher,
+    now: datetime,
+    *,
+    at_most: int = 500,
+    form: Form = Form.BINDWATCH,
+    reminders: Reminders | None = None,
 ) -> Announcement:
     """Announce page by page until nothing is due, or the publisher refuses something."""
     sent: list[AlertMessage] = []
-    while (page := announce_due(store, publisher, now, at_most=at_most, form=form)).sent:
+    while (page := announce_due(store, publisher, now, at_most=at_most, form=form, reminders=reminders)).sent:
         sent += page.sent
         if page.refused:
             break

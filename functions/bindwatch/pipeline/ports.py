@@ -6,6 +6,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Protocol, TypeAlias
 
+from bindwatch.model.finding import Severity
 from bindwatch.rule import WindowRow
 
 Json: TypeAlias = "str | int | float | bool | Sequence[Json] | Mapping[str, Json] | None"
@@ -63,6 +64,14 @@ class DueAlert:
 
 
 @dataclass(frozen=True, slots=True)
+class Reminders:
+    """That an open finding so severe or worse is announced again when nobody was told of it for so many days."""
+
+    days: int
+    severity: Severity
+
+
+@dataclass(frozen=True, slots=True)
 class AlertMessage:
     """An alert as it is published: JSON, attributes to filter subscriptions by, and the key that keeps its order."""
 
@@ -97,8 +106,8 @@ class FindingStore(Protocol):
     def has_finished_audit(self, scope: str) -> bool:
         """Whether an audit of this scope ever ran to its end: if not, the next one is the baseline."""
 
-    def alerts_due(self, now: datetime, *, at_most: int) -> Sequence[DueAlert]:
-        """What is to be announced now, longest due first."""
+    def alerts_due(self, now: datetime, *, at_most: int, reminders: "Reminders | None" = None) -> Sequence[DueAlert]:
+        """What is to be announced now, longest due first; with reminders of what is open still, where asked for."""
 
     def known_policies(self, projects: Sequence[str] | None) -> Mapping[str, tuple[str, str]]:
         """The key and the project of the last known policy of each resource in these projects (None: in all)."""
@@ -118,6 +127,21 @@ class AlertPublisher(Protocol):
 
     def publish(self, messages: Sequence[AlertMessage]) -> Sequence[Published]:
         """Publish these, and say for each what became of it. Returns when all are taken or refused."""
+
+
+class EntryTopic(Protocol):
+    """Where log entries come from: the topic that the sink publishes to."""
+
+    @property
+    def name(self) -> str:
+        """Its full name."""
+
+    @property
+    def project(self) -> str:
+        """The project it is in."""
+
+    def publish(self, entry: bytes) -> None:
+        """Publish one entry as the sink does. Raises BackendError where it was not taken."""
 
 
 class DeadLetters(Protocol):

@@ -70,4 +70,35 @@ def log_source_late(row: WindowRow, context: Context) -> Iterator[Match]:
     )
 
 
-RULES: Final[tuple[Rule[WindowRow], ...]] = (log_source_silent, log_source_late)
+@window_rule("canary-lost", Severity.HIGH, Category.BLIND_SPOT, techniques=["T1562.008"])
+def canary_lost(row: WindowRow, context: Context) -> Iterator[Match]:
+    """A canary entry did not come back within ten minutes.
+
+    ## Why it matters
+    `sweep` sends an entry of its own to the topic of the sink every quarter of an hour, and looks for what the function
+    that takes entries makes of it. One that is missing says that real entries are missing too, on the quietest day.
+
+    ## What to do
+    See whether `sweep` may publish to the topic (its log lines say if not), whether messages wait in the subscription,
+    whether it still pushes to `on_log_entry`, and what the log lines of that function say. The finding resolves itself
+    with the first canary that comes back in time.
+
+    ## Known false positives
+    An outage of more than ten minutes after which everything came, late.
+
+    ## Blind spots
+    The sink itself, which stands before the topic: see log-source-silent and own-sink-incomplete. A `sweep` that does
+    not run sends nothing and misses nothing: alert on that in Cloud Monitoring, as infra/ does. None is sent without
+    BINDWATCH_CANARY.
+    """
+    sent = row.observed_at[11:16]
+    yield Match(
+        subject="canary",
+        title=f"The canary entry sent at {sent} UTC {'came back' if row.succeeded else 'did not come back in time'}",
+        resource_name=f"//pubsub.googleapis.com/{row.resource}",
+        state=State.RESOLVED if row.succeeded else State.OPEN,
+        principal="-",
+    )
+
+
+RULES: Final[tuple[Rule[WindowRow], ...]] = (log_source_silent, log_source_late, canary_lost)

@@ -7,11 +7,13 @@ from typing import Self
 from bindwatch.adapters.google_apis import GoogleApis
 from bindwatch.adapters.house_mutes import keep_mutes
 from bindwatch.adapters.sql_store import SqlStore
-from bindwatch.pipeline import AlertPublisher, announce_all, roll_up_habits, sweep_windows
+from bindwatch.errors import BackendError
+from bindwatch.model.finding import Severity
+from bindwatch.pipeline import AlertPublisher, Canary, Reminders, announce_all, roll_up_habits, sweep_windows
 from bindwatch.rules import WINDOW_RULES
 from bindwatch.serving.audit import Auditor, AuditResult
 from bindwatch.serving.log_lines import Log
-from bindwatch.serving.wiring import house_of, make_context, make_engine, open_alerts, open_store
+from bindwatch.serving.wiring import house_of, make_context, make_engine, open_alerts, open_entries, open_store
 from bindwatch.settings import Settings
 
 
@@ -21,6 +23,7 @@ class Parts:
 
     store: SqlStore
     alerts: AlertPublisher
+    canary: Canary | None = None
 
     @classmethod
     def of(cls, settings: Settings) -> Self:
@@ -28,7 +31,8 @@ class Parts:
         store = open_store(settings)
         if settings.settings_file:
             keep_mutes(store, house_of(settings).settings.exemptions, now=datetime.now(UTC))
-        return cls(store, open_alerts(settings))
+        entries = open_entries(settings)
+        return cls(store, open_alerts(settings), Canary(store, entries) if entries else None)
 
 
 def run_audit(settings: Settings, scope: str, log: Log, *, parts: Parts, apis: GoogleApis | None = None) -> AuditResult:
@@ -45,8 +49,15 @@ def run_audit(settings: Settings, scope: str, log: Log, *, parts: Parts, apis: G
 
 
 def run_sweep(settings: Settings, parts: Parts, log: Log, *, now: datetime | None = None) -> dict[str, int]:
-    """Run the window rules over the last two hours, roll up the habits once an hour, and announce what is due."""
+    """Send the canary where it is time, run the window rules over the last two hours, roll up the habits once an hour,
+    and announce what is due, with the reminders that the settings ask for.
+    """
     now = now or datetime.now(UTC)
+    if parts.canary is not None:
+        try:
+            parts.canary.send_if_due(now)
+        except BackendError as refusal:
+            log.warning("the canary could not be sent; it will be missed", error=str(refusal))
     chosen = house_of(settings).window_rules(WINDOW_RULES)
     rules = [rule for rule in chosen if rule.id not in settings.disabled_rules]
     verdict = sweep_windows(parts.store, rules, make_context(settings), now)
@@ -54,7 +65,10 @@ def run_sweep(settings: Settings, parts: Parts, log: Log, *, now: datetime | Non
         log.error("a rule failed", rule_id=failure.rule_id, problem=failure.error[:500])
     if now.minute == 0:
         roll_up_habits(parts.store, now)
-    told = announce_all(parts.store, parts.alerts, now)
+    reminders = None
+    if settings.remind_days:
+        reminders = Reminders(settings.remind_days, Severity[settings.remind_severity])
+    told = announce_all(parts.store, parts.alerts, now, reminders=reminders)
     for message, error in told.refused:
         log.warning("an alert was not taken; it stays due", alert_id=message.alert_id, error=error)
     return {

@@ -12,7 +12,7 @@ from bindwatch.house.house import House
 from bindwatch.inventory import Inventory
 from bindwatch.inventory.identities import Role
 from bindwatch.knowledge.roles import RoleCatalogue
-from bindwatch.pipeline import AlertPublisher, DeadLetters
+from bindwatch.pipeline import AlertPublisher, DeadLetters, EntryTopic
 from bindwatch.rule import Context
 from bindwatch.rules import INVENTORY_RULES, LOG_RULES, WINDOW_RULES
 from bindwatch.rules.sink_filter import sink_filter
@@ -50,6 +50,15 @@ def open_alerts(settings: Settings) -> AlertPublisher:
             return FileAlerts(path)
         case other:
             assert_never(other)
+
+
+def open_entries(settings: Settings) -> EntryTopic | None:
+    """Where a canary is sent; None where none is to be."""
+    if settings.canary is None:
+        return None
+    from bindwatch.adapters.pubsub import PubSubEntries
+
+    return PubSubEntries(settings.canary.name)
 
 
 def open_dead_letters(settings: Settings) -> DeadLetters:

@@ -16,5 +16,6 @@ from `${dataset}.runs`
 where
     recorded_at >= @since
     and run_id != ''
+    and kind != 'canary'
 group by run_id, kind, scope
 order by started_at desc, run_id

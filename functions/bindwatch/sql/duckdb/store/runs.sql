@@ -15,7 +15,7 @@ SELECT
   COUNT_IF(entry = 'rule-failure') AS rule_failures
 FROM runs
 WHERE
-  recorded_at >= $since AND run_id <> ''
+  recorded_at >= $since AND run_id <> '' AND kind <> 'canary'
 GROUP BY
   run_id,
   kind,
