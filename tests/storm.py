@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 POISON = (b"not JSON", b"[]", b'{"textPayload": "hello"}', b'{"protoPayload": {"serviceName": "x"}}', b"\xff\xfe", b"")
 OURS = "example.com"
-_TOPICS = 8
+_TOPICS = 24
 """The emulator pushes two messages of a subscription at a time; so there are several, each with a topic."""
 
 
@@ -104,6 +104,7 @@ def weather(
         client = client_of(address)
         apply_schema(client, dataset)
         environ = {
+            "THREADS": "80",  # as many calls at once as an instance takes; they share their inserts
             "PUBSUB_EMULATOR_HOST": pubsub.host,
             "BINDWATCH_STORE": f"bigquery:{dataset}",
             "BINDWATCH_ALERTS": alerts_topic,
