@@ -2,9 +2,9 @@
 
 The cost of an entry does not grow with rules whose methods it does not have: dispatch is memoised by service, method
 and outcome. Nor is a rule asked twice for what it said already: entries repeat by the thousand (a workload mints its
-token every hour), so each rule is first asked with nothing but the facts of an entry at hand (`model.log_wire`). One
-that stays quiet without wanting more will stay quiet for every entry with these facts, and what is remembered of the
-facts is which rules are left to ask. Mostly none is, and the entry costs its decoding and one look-up.
+token every hour), and a rule that stays quiet without asking for more than the facts of an entry (`model.log_wire`)
+will stay quiet for every entry with the same facts. What is remembered of facts is which rules are left to ask. Mostly
+none is, and the entry costs its decoding and one look-up.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -81,6 +81,7 @@ class Engine:
         self.inventory_rules = tuple(inventory_rules)
         self._dispatch: dict[tuple[str, str, bool], Rules] = {}
         self._left: dict[int, Rules] = {}
+        self._met: set[int] = set()
         self._alike: dict[Rules, Rules] = {}
 
     def rules_for(self, service: str, method: str, *, has_failed: bool) -> Rules:
@@ -110,7 +111,7 @@ class Engine:
             entry = decode(line)
             return entry, self.judge_entry(entry)
         entry = LogEntry(facts, line)
-        return entry, self._ask(entry, self._rules_left(entry, hash(facts)))
+        return entry, self._judge(entry, hash(facts))
 
     def judge_lines(
         self, lines: Iterable[bytes], witness: Witness | None = None
@@ -134,8 +135,7 @@ class Engine:
                 continue
             try:
                 if facts.proto_payload.method_name:
-                    entry = LogEntry(facts, line)
-                    verdict = self._ask(entry, self._rules_left(entry, known))
+                    verdict = self._judge(LogEntry(facts, line), known)
                 else:
                     entry = decode(line)
                     if witness is not None:
@@ -179,23 +179,38 @@ class Engine:
                     failures.append(_failure(rule.id, entry, error))
         return Verdict(tuple(findings), tuple(failures)) if findings or failures else NOTHING
 
-    def _rules_left(self, entry: LogEntry, known: int) -> Rules:
-        """The rules that may have something to say of an entry with these facts.
+    def _judge(self, entry: LogEntry, known: int) -> Verdict:
+        """Judge an entry whose facts have this hash, asking of the rules only those left.
 
         A hash stands for the facts: comparing them would touch twenty cold objects, and keeping them would cost a
         kilobyte each. It is 61 bits, keyed anew in each process, so that nobody outside can aim for a collision.
         """
         left = self._left.get(known)
         if left is None:
-            groups = self.rules_for(entry.service, entry.method, has_failed=entry.failed)
-            entry.is_sealed = True
-            left = tuple(asked for guard, rules in groups if (asked := self._still_to_ask(entry, guard, rules)))
-            entry.is_sealed = False
-            if len(self._left) >= _MOST_REMEMBERED:  # a bound, not a cache policy: what repeats comes back at once
-                self._left.clear()
-                self._alike.clear()
-            left = self._left[known] = self._alike.setdefault(left, left)
-        return left
+            verdict = self.judge_entry(entry)
+            if verdict is NOTHING and not entry.was_read_deeply:
+                self._remember(known, NO_RULES)
+            elif known in self._met:
+                self._remember(known, self._learn(entry.facts))
+            else:  # what comes once, as most changes do, is not worth learning of
+                if len(self._met) >= _MOST_REMEMBERED:
+                    self._met.clear()
+                self._met.add(known)
+            return verdict
+        return self._ask(entry, left)
+
+    def _remember(self, known: int, left: Rules) -> None:
+        if len(self._left) >= _MOST_REMEMBERED:  # a bound, not a cache policy: what repeats comes back at once
+            self._left.clear()
+            self._alike.clear()
+        self._left[known] = self._alike.setdefault(left, left) if left else left
+
+    def _learn(self, facts: Facts) -> Rules:
+        """The rules that may have something to say of an entry with these facts."""
+        entry = LogEntry(facts)
+        entry.is_sealed = True
+        groups = self.rules_for(entry.service, entry.method, has_failed=entry.failed)
+        return tuple(asked for guard, rules in groups if (asked := self._still_to_ask(entry, guard, rules)))
 
     def _still_to_ask(self, entry: LogEntry, guard: Guard, rules: tuple[Rule[LogEntry], ...]) -> Group | None:
         """Those of some rules that are not quiet for reasons which the facts of the sealed entry tell."""

@@ -93,6 +93,11 @@ class LogEntry:
         return read_rest(self._line)
 
     @property
+    def was_read_deeply(self) -> bool:
+        """Whether anything was asked of it that its facts do not hold."""
+        return "rest" in self.__dict__
+
+    @property
     def payload(self) -> RestOfPayload:
         """What the AuditLog message says beyond the facts."""
         return self.rest.proto_payload

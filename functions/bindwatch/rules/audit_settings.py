@@ -1,6 +1,7 @@
 """Rules for the Data Access audit settings: what no longer leaves a trace, and who no longer does."""
 
 from collections.abc import Iterator
+from functools import lru_cache
 from typing import Final
 
 from bindwatch.model.change import remedy
@@ -139,10 +140,12 @@ def _switched_on(entry: LogEntry, delta: AuditConfigDelta) -> Remediation:
     )
 
 
+@lru_cache(maxsize=1024)
 def _quoted(text: str) -> str:
     return "".join(char for char in text if char.isprintable() and char not in '"\\$%')
 
 
+@lru_cache(maxsize=1024)
 def _label(service: str) -> str:
     return "".join(char if char.isalnum() else "_" for char in service)
 

@@ -17,7 +17,10 @@ _WORKSTATION: Final = re.compile(r"(?i)\b(?:darwin|macintosh|mac ?os|windows nt|
 
 
 def _is_default_account(entry: LogEntry, _context: Context) -> bool:
-    return "developer.gserviceaccount.com" in entry.caller_name
+    info = entry.authentication
+    return "developer.gserviceaccount.com" in (
+        info.principal_email or info.principal_subject or info.authority_selector
+    )
 
 
 @log_rule(

@@ -9,6 +9,7 @@ from bindwatch.knowledge.permissions import Trait
 from bindwatch.knowledge.score import Exposure, band, score
 from bindwatch.model import resource as names
 from bindwatch.model.finding import Severity
+from bindwatch.model.lazily import lazily
 from bindwatch.model.policy import Grant
 from bindwatch.model.principal import PrincipalKind
 from bindwatch.rule import Context
@@ -36,9 +37,9 @@ _KINDS: Final = {
 }
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class GrantRisk:
-    """What a role bound at a place lets this kind of member do."""
+    """What a role bound at a place lets this kind of member do. The same grants come again, so it is kept."""
 
     level: Level
     kind: str
@@ -47,31 +48,33 @@ class GrantRisk:
     exposure: Exposure
     score: int
 
-    @property
+    @lazily
     def severity(self) -> Severity:
         """The band of the score."""
         return band(self.score)
 
-    @property
+    @lazily
     def leads_to_takeover(self) -> bool:
         """Whether the member can change who has access, or get the credential of another identity."""
         return any(path.cls in TAKEOVER and path.weight >= 0.5 for path in self.paths)
 
-    @property
+    @lazily
     def becomes_service_accounts(self) -> bool:
         """Whether the member can mint or sign as service accounts."""
         return any(path.id in _MINTING for path in self.paths)
 
-    @property
+    @lazily
     def traits(self) -> Trait:
         """What its permissions do, coarsely."""
         return traits_of(self.risk)
 
-    def reasons(self, most: int = 3) -> tuple[str, ...]:
-        """The worst ways up, in words, worst first."""
+    @lazily
+    def reasons(self) -> tuple[str, ...]:
+        """The worst ways up, in words, worst first; three at most."""
         worst = sorted(self.paths, key=lambda path: -path.weight)
-        return tuple(f"{' + '.join(path.permissions)}: {path.why}" for path in worst[:most])
+        return tuple(f"{' + '.join(path.permissions)}: {path.why}" for path in worst[:3])
 
+    @lazily
     def permissions(self) -> tuple[str, ...]:
         """The dangerous permissions of the role."""
         return named(self.risk)

@@ -247,7 +247,7 @@ def service_agent_role(inventory: Inventory, context: Context) -> Iterator[Match
             principal=grant.principal.identity,
             severity=max(found.severity, Severity.LOW) if found else None,
             score=found.score if found else None,
-            notes=found.reasons() if found else (),
+            notes=found.reasons if found else (),
             evidence=(AssetRef(resource, policy.etag),),
             remediation=standing.removal(grant, resource),
         )
@@ -285,7 +285,7 @@ def role_to_whole_domain(inventory: Inventory, context: Context) -> Iterator[Mat
             principal=grant.principal.identity,
             severity=found.severity if found else None,
             score=found.score if found else None,
-            notes=found.reasons() if found else (),
+            notes=found.reasons if found else (),
             evidence=(AssetRef(resource, policy.etag),),
             remediation=standing.removal(grant, resource),
         )

@@ -90,7 +90,7 @@ def project_policy_changed(entry: LogEntry, context: Context) -> Iterator[Match]
     ## Blind spots
     None known.
     """
-    if entry.resource_type == "project" and is_person(entry.caller) and not is_expected(entry.caller, context):
+    if is_person(entry.caller) and not is_expected(entry.caller, context) and entry.resource_type == "project":
         yield _change(entry, display(entry.resource), Severity.INFO)
 
 

@@ -170,7 +170,7 @@ def public_member(grant: Grant, resource: str, context: Context) -> Match | None
         principal=grant.member,
         severity=severity,
         score=found.score if found else None,
-        notes=(*notes, *(found.reasons() if found else ())),
+        notes=(*notes, *(found.reasons if found else ())),
         remediation=removal(grant, resource, risk="Anonymous readers and callers lose access at once."),
     )
 
@@ -187,7 +187,7 @@ def external_member(grant: Grant, resource: str, context: Context) -> Match | No
         severity = Severity.MEDIUM
         notes: tuple[str, ...] = (_GUESSED.format(grant.role),)
     else:
-        severity, notes = max(found.severity, floor), found.reasons()
+        severity, notes = max(found.severity, floor), found.reasons
     who = "a private Google account" if grant.principal.is_consumer else "an identity of another organization"
     return Match(
         subject=subject_of(grant),
@@ -225,7 +225,7 @@ def privileged_role(grant: Grant, resource: str, context: Context) -> Match | No
     else:
         severity = Severity.LOW
     default = grant.principal.is_default_service_account
-    notes = found.reasons()
+    notes = found.reasons
     if delegated:
         notes = ("Its condition says which roles it may give: how far it leads depends on those.", *notes)
     if default:
@@ -269,7 +269,7 @@ def impersonation_role_above_account(grant: Grant, resource: str, context: Conte
     if not names_somebody(grant) or grant.principal.is_service_agent:
         return None
     found = risk_of_grant(grant, resource, context)
-    if found is None or not found.becomes_service_accounts or _is_broad(found.permissions()):
+    if found is None or not found.becomes_service_accounts or _is_broad(found.permissions):
         return None
     return Match(
         subject=subject_of(grant),
@@ -277,7 +277,7 @@ def impersonation_role_above_account(grant: Grant, resource: str, context: Conte
         principal=grant.principal.identity,
         severity=max(found.severity, Severity.HIGH if level > Level.PROJECT else Severity.MEDIUM),
         score=found.score,
-        notes=found.reasons(),
+        notes=found.reasons,
         remediation=removal(
             grant,
             resource,
@@ -316,7 +316,7 @@ def impersonation_role_on_account(grant: Grant, resource: str, context: Context)
     if grant.principal.kind in _POOL_KINDS:
         return None  # how Workload Identity is meant to work; wide and foreign members have rules of their own
     account = resource.rpartition("/")[2]
-    runs_as = "iam.serviceAccounts.actAs" in found.permissions()
+    runs_as = "iam.serviceAccounts.actAs" in found.permissions
     if not found.paths and not runs_as:
         return None
     severity, words = _weight_on_account(grant, account, takeover=found.leads_to_takeover, context=context)
@@ -328,7 +328,7 @@ def impersonation_role_on_account(grant: Grant, resource: str, context: Context)
         principal=grant.principal.identity,
         severity=severity,
         score=found.score,
-        notes=(*_reach_of(account, context), *found.reasons()),
+        notes=(*_reach_of(account, context), *found.reasons),
         remediation=removal(grant, resource),
     )
 
@@ -382,7 +382,7 @@ def wide_pool_member(grant: Grant, resource: str, context: Context) -> Match | N
         severity = Severity.MEDIUM
         notes: tuple[str, ...] = (_GUESSED.format(grant.role),)
     else:
-        severity, notes = found.severity, found.reasons()
+        severity, notes = found.severity, found.reasons
         if found.leads_to_takeover and member.is_whole_pool:
             floor = Severity.HIGH
         if narrow:
@@ -425,7 +425,7 @@ def foreign_pool_member(grant: Grant, resource: str, context: Context) -> Match 
         score=found.score if found else None,
         notes=(
             f"Whoever administers project {where} decides who these identities are.",
-            *(found.reasons() if found else ()),
+            *(found.reasons if found else ()),
         ),
         remediation=removal(grant, resource),
     )
@@ -447,7 +447,7 @@ def group_with_outsiders(grant: Grant, resource: str, context: Context) -> Match
         title=f"{len(outside)} outsiders in group {group.email} hold {grant.role} on {display(resource)}",
         principal=grant.principal.identity,
         score=found.score,
-        notes=(f"Outside the organization: {', '.join(outside[:5])}", *found.reasons()),
+        notes=(f"Outside the organization: {', '.join(outside[:5])}", *found.reasons),
         remediation=removal(grant, resource, f"Take the outsiders out of {group.email}, or the role from the group"),
     )
 
