@@ -1,12 +1,14 @@
 """The roles that cover some permissions with the fewest permissions beyond them."""
 
+from bisect import bisect
+from collections import defaultdict
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import NamedTuple
 
 from bindwatch.knowledge.roles import BASIC_ROLES, RoleCatalogue, is_service_agent_role, positions
 
-_LOOKS = 1500
+_LOOKS = 700
 """How many choices the exact search may weigh before it settles for the best so far: about 1 ms."""
 
 
@@ -25,6 +27,8 @@ class RoleCover:
 
 
 class _Candidate(NamedTuple):
+    """A role that may be part of an answer: what it covers, a bit for each permission wanted, and what else it has."""
+
     cost: int
     role: str
     covers: int
@@ -49,13 +53,14 @@ class RoleFinder:
             for role, held in catalogue.masks()
             if held and eligible(role) and catalogue.complete_for(role)
         )
+        self._sizes = [size for size, _, _ in self._roles]
         self._reachable = 0
-        self._smallest: dict[int, int] = {}
-        for _, _, held in self._roles:
-            new = held & ~self._reachable
+        self._with: defaultdict[int, list[int]] = defaultdict(list)
+        """The roles that hold the permission at a position, by their index, the smallest first."""
+        for index, (_, _, held) in enumerate(self._roles):
             self._reachable |= held
-            for position in positions(new):
-                self._smallest[position] = held
+            for position in positions(held):
+                self._with[position].append(index)
 
     def cover(self, wanted: Iterable[str]) -> RoleCover:
         """The eligible roles that carry all wanted permissions with the fewest extra ones, then the fewest roles.
@@ -67,8 +72,10 @@ class RoleFinder:
         missing = tuple(name for name in names if not self.catalogue.bit(name) & mask)
         if not mask:
             return RoleCover((), (), missing, exact=True)
-        candidates = self._affordable(mask)
-        search = _Search(candidates, mask, _greedy(candidates, mask))
+        places = tuple(positions(mask))
+        candidates = self._affordable(mask, places)
+        everything = (1 << len(places)) - 1
+        search = _Search(candidates, everything, _greedy(candidates, everything))
         search.run()
         extra = 0
         for one in search.best:
@@ -76,27 +83,35 @@ class RoleFinder:
         roles = tuple(sorted(one.role for one in search.best))
         return RoleCover(roles, tuple(sorted(self.catalogue.names(extra))), missing, exact=not search.stopped)
 
-    def _affordable(self, wanted: int) -> list[_Candidate]:
+    def _affordable(self, wanted: int, places: tuple[int, ...]) -> list[_Candidate]:
         """Without the roles that alone cost more than a whole answer, and without those another one replaces."""
         union = 0
-        for position in positions(wanted):
-            union |= self._smallest[position]
+        for position in places:
+            union |= self._roles[self._with[position][0]][2]
         limit = (union & ~wanted).bit_count()
-        most = limit + wanted.bit_count()
-        found: list[_Candidate] = []
-        for size, role, held in self._roles:
-            if size > most:
-                break
-            covers = held & wanted
-            if covers:
-                found.append(_Candidate(size - covers.bit_count(), role, covers, held ^ covers))
+        last = bisect(self._sizes, limit + len(places))
+        covers: dict[int, int] = {}
+        for bit, position in enumerate(places):
+            for index in self._with[position]:
+                if index >= last:
+                    break
+                covers[index] = covers.get(index, 0) | 1 << bit
+        found = []
+        for index, covered in covers.items():
+            size, role, _ = self._roles[index]
+            cost = size - covered.bit_count()
+            if cost <= limit:
+                found.append((cost, role, covered, index))
         found.sort()
         kept: list[_Candidate] = []
-        for one in found:
-            if one.cost > limit:
-                break
-            if not any(one.covers | other.covers == other.covers and not other.extra & ~one.extra for other in kept):
-                kept.append(one)
+        others = self._reachable & ~wanted  # once: an integer of this length is slow to negate
+        for cost, role, covered, index in found:
+            extra = self._roles[index][2] & others
+            for one in kept:
+                if covered & one.covers == covered and one.extra & extra == one.extra:
+                    break
+            else:
+                kept.append(_Candidate(cost, role, covered, extra))
         return kept
 
 
