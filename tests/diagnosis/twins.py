@@ -442,6 +442,17 @@ def _minted(world: World) -> None:
     world.logs.append(mint(caller(world), minutes=5))
 
 
+def _exchanged(minutes: float) -> Change:
+    """A token was made for the workload: by exchange, and of its account where it has one."""
+
+    def change(world: World) -> None:
+        _exchange_quota(world)
+        world.logs[-1]["timestamp"] = at(minutes)
+        del world.logs[-1]["protoPayload"]["status"]
+
+    return change
+
+
 def _expired(world: World) -> None:
     _exchange_quota(world)
     world.logs[-1]["protoPayload"]["status"] = {"code": 3, "message": "The subject token has expired."}
@@ -517,6 +528,8 @@ TWINS: tuple[Twin, ...] = (
     ),
     Twin("token-not-refreshed", LEGACY_STYLES, _unauthenticated, _minted, outside=True),
     Twin("token-not-refreshed", ALL, _expired, outside=True, name="exchange"),
+    Twin("token-not-refreshed", ALL, _unauthenticated, _exchanged(5), outside=True, name="still-exchanging"),
+    Twin("token-not-refreshed", ALL, _unauthenticated, _exchanged(120), outside=True, name="past-its-life"),
     Twin("node-pool-not-gke-metadata", GKE, pool_mode(0, "GCE_METADATA")),
     Twin("mixed-node-pools", GKE, pool_mode(1, "GCE_METADATA"), _two_pools),
     Twin(

@@ -13,10 +13,13 @@ from pathlib import Path
 import pytest
 
 from bindwatch.adapters.diagnosis_inputs import read_inputs
+from bindwatch.diagnosis.case import Inputs
 from bindwatch.diagnosis.chain import diagnose
 from bindwatch.diagnosis.select import cases
 from bindwatch.inventory import Part
-from diagnosis.world import CATALOGUE, GSA, NS, PROJECT, World, container_log, healthy
+from diagnosis.test_commands import check_gcloud, check_kubectl
+from diagnosis.twins import asks
+from diagnosis.world import BUCKET, CATALOGUE, GSA, KSA, NS, POLICY_PATHS, PROJECT, World, container_log, healthy
 
 SCRIPT = Path(__file__).parent.parent.parent / "scripts" / "collect"
 TOKEN = "ya29.synthetic-token-of-nobody"
@@ -34,7 +37,13 @@ def show(path, empty="[]"):
     print(file.read_text() if file.exists() else empty)
 if Path(sys.argv[0]).name == "kubectl":
     empty = '{{"kind": "List", "apiVersion": "v1", "items": []}}'
-    show(f"clusters/{{os.environ['FAKE_CLUSTER']}}/{{words[1]}}.json", empty)
+    path = f"clusters/{{os.environ['FAKE_CLUSTER']}}/{{words[1]}}.json"
+    if only := flag("namespace"):
+        whole = json.loads((world / path).read_text()) if (world / path).exists() else json.loads(empty)
+        whole["items"] = [item for item in whole["items"] if item["metadata"].get("namespace") == only]
+        print(json.dumps(whole))
+    else:
+        show(path, empty)
     sys.exit()
 project = flag("project") or (words[2] if len(words) > 2 else "")
 if os.environ.get("FAKE_REFUSES", "nothing at all") in " ".join(words):
@@ -50,6 +59,10 @@ match words:
     case ["iam", "service-accounts", "get-iam-policy", email]:
         show(f"projects/{{project}}/service-accounts/{{email}}/iam-policy.json", '{{"etag": "ACAB"}}')
     case ["container", "clusters", "list"]: show(f"projects/{{project}}/clusters.json")
+    case ["storage", "buckets", "list"]: show(f"projects/{{project}}/buckets.json")
+    case ["storage", "buckets", "get-iam-policy", bucket]:
+        show(f"resources/%2F%2Fstorage.googleapis.com%2F{{bucket.removeprefix('gs://')}}/iam-policy.json", "{{}}")
+    case ["asset", "list"]: show("assets.json")
     case ["compute", "networks", "subnets", "list"]: show(f"projects/{{project}}/subnetworks.json")
     case ["compute", "routes", "list"]: show(f"projects/{{project}}/routes.json")
     case ["logging", "read", query]: show("logs.json" if "k8s_container" in query else "none")
@@ -70,7 +83,7 @@ def world() -> World:
     return world
 
 
-def collect(tmp_path: Path, world: World, **environment: str) -> subprocess.CompletedProcess[str]:
+def collect(tmp_path: Path, world: World, *options: str, **environment: str) -> subprocess.CompletedProcess[str]:
     if not all(shutil.which(tool) for tool in ("bash", "jq")):
         pytest.skip("bash and jq are needed")
     programs, source = tmp_path / "bin", tmp_path / "world"
@@ -88,8 +101,15 @@ def collect(tmp_path: Path, world: World, **environment: str) -> subprocess.Comp
         "FAKE_CLUSTER": f"{PROJECT}_europe-west1_main",
         "HOME": str(tmp_path),
     }
-    command = ["bash", str(SCRIPT), "--project", PROJECT, "--out", str(tmp_path / "out")]
+    command = ["bash", str(SCRIPT), "--project", PROJECT, "--out", str(tmp_path / "out"), *options]
     return subprocess.run(command, capture_output=True, text=True, env=environment, check=False, timeout=300)
+
+
+def inputs_of(tmp_path: Path) -> Inputs:
+    paths = (str(tmp_path / "out"),)
+    inputs, reading = read_inputs(paths, datetime(2026, 11, 20, 12, tzinfo=UTC), CATALOGUE, lambda what, count: None)
+    assert reading.problems == []
+    return inputs
 
 
 def calls(tmp_path: Path) -> list[list[str]]:
@@ -99,9 +119,7 @@ def calls(tmp_path: Path) -> list[list[str]]:
 def test_what_it_collects_is_enough_to_diagnose(tmp_path: Path, world: World) -> None:
     run = collect(tmp_path, world)
     assert run.returncode == 0, run.stderr
-    paths = (str(tmp_path / "out"),)
-    inputs, reading = read_inputs(paths, datetime(2026, 11, 20, 12, tzinfo=UTC), CATALOGUE, lambda what, count: None)
-    assert reading.problems == []
+    inputs = inputs_of(tmp_path)
     (case,) = cases(inputs, world.question)
     root = diagnose(case).root
     assert root is not None
@@ -116,6 +134,14 @@ def test_it_only_reads(tmp_path: Path, world: World) -> None:
         assert not {"create", "delete", "update", "apply", "patch", "exec", "logs", "print-access-token"} & set(call)
         assert "secrets" not in call
         assert "configmaps" not in call
+
+
+def test_its_commands_are_ones_gcloud_and_kubectl_have(tmp_path: Path, world: World) -> None:
+    collect(tmp_path, world, "--namespace", NS, "--bucket", BUCKET)
+    for program, *words in calls(tmp_path):
+        while words[0].startswith("--"):
+            words.append(words.pop(0))
+        (check_gcloud if program == "gcloud" else check_kubectl)([program, *words])
 
 
 def test_it_keeps_no_values_and_no_tokens(tmp_path: Path, world: World) -> None:
@@ -141,9 +167,7 @@ def test_what_it_may_not_read_is_said_and_kept(tmp_path: Path, world: World) -> 
     run = collect(tmp_path, world, FAKE_REFUSES="service-accounts get-iam-policy")
     assert run.returncode == 1
     assert "PERMISSION_DENIED" in run.stderr
-    paths = (str(tmp_path / "out"),)
-    inputs, reading = read_inputs(paths, datetime(2026, 11, 20, 12, tzinfo=UTC), CATALOGUE, lambda what, count: None)
-    assert reading.problems == []
+    inputs = inputs_of(tmp_path)
     name = inputs.inventory.service_account_name(GSA)
     coverage = inputs.inventory.coverage(Part.POLICIES, name)
     assert not coverage
@@ -152,3 +176,43 @@ def test_what_it_may_not_read_is_said_and_kept(tmp_path: Path, world: World) -> 
     diagnosis = diagnose(case)
     assert diagnosis.root is None
     assert "binding-missing" in [item.cause.id for item in diagnosis.not_checked]
+
+
+def test_one_namespace_is_not_taken_for_the_whole_cluster(tmp_path: Path, world: World) -> None:
+    run = collect(tmp_path, world, "--namespace", NS)
+    assert run.returncode == 0, run.stderr
+    inputs = inputs_of(tmp_path)
+    (case,) = cases(inputs, world.question)
+    assert inputs.inventory.has(Part.PODS, case.scope)
+    assert not inputs.inventory.has(Part.PODS, case.cluster_name)
+    root = diagnose(case).root
+    assert root is not None
+    assert root.cause.id == "member-malformed"
+
+
+@pytest.mark.parametrize("by", ["asset inventory", "bucket"])
+def test_grants_on_single_resources_are_collected(tmp_path: Path, by: str) -> None:
+    world = healthy("direct").twin(asks())
+    policy = world.files[POLICY_PATHS["bucket"]]
+    world.grant["members"] = [world.grant["members"][0].replace(f"sa/{KSA}", "sa/another")]
+    name = f"//storage.googleapis.com/{BUCKET}"
+    asset = {"name": name, "assetType": "storage.googleapis.com/Bucket", "iamPolicy": policy}
+    world.files["assets.json"] = [asset] if by == "asset inventory" else []
+    options = ("--bucket", f"gs://{BUCKET}") if by == "bucket" else ()
+    run = collect(tmp_path, world, *options)
+    assert run.returncode == 0, run.stderr
+    (case,) = cases(inputs_of(tmp_path), world.question)
+    root = diagnose(case).root
+    assert root is not None
+    assert root.cause.id == "direct-grant-missing"
+
+
+def test_without_asset_inventory_single_grants_stay_open(tmp_path: Path) -> None:
+    world = healthy("direct").twin(asks())
+    run = collect(tmp_path, world, FAKE_REFUSES="asset list")
+    assert run.returncode == 1
+    assert "not read: grants" in run.stderr
+    (case,) = cases(inputs_of(tmp_path), world.question)
+    diagnosis = diagnose(case)
+    assert diagnosis.root is None
+    assert "direct-grant-missing" in {item.cause.id for item in diagnosis.not_checked}

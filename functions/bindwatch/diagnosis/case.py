@@ -440,8 +440,15 @@ class Case:
         elif refusal.service == "sts.googleapis.com":
             later = self.traces.succeeded(refusal.caller, "sts.googleapis.com")
         else:
-            return False
+            later = self.traces.repeated(refusal)
         return later is not None and later > refusal.last
+
+    @lazily
+    def minted(self) -> datetime | None:
+        """When a token was last made for it: by exchange, or of its account."""
+        kinds = ("sts.googleapis.com", *((self.email,) if self.email else ()))
+        times = [self.traces.succeeded(self.principal.identity, kind) for kind in kinds]
+        return max((time for time in times if time is not None), default=None)
 
     @lazily
     def mint_refusals(self) -> tuple[Refusal, ...]:

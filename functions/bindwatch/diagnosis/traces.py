@@ -28,6 +28,7 @@ _ACCOUNT_DEEDS: Final = {
     "DisableServiceAccount": "disabled",
     "EnableServiceAccount": "enabled",
 }
+_RESOURCES_KEPT: Final = 64
 _SERVICE_DEEDS: Final = {"EnableService": True, "BatchEnableServices": True, "DisableService": False}
 
 
@@ -49,6 +50,7 @@ class Refusal:
     first: datetime
     last: datetime
     ref: LogRef
+    agent: str = ""
     count: int = 1
 
     @property
@@ -161,6 +163,8 @@ class Traces:
     key_uses: tuple[KeyUse, ...] = ()
     texts: tuple[TextSeen, ...] = ()
     successes: dict[tuple[str, str], datetime] = field(default_factory=dict)
+    calls: dict[tuple[str, str, str], dict[str, datetime]] = field(default_factory=dict)
+    until: datetime | None = None
     audit_entries: int = 0
     other_entries: int = 0
 
@@ -220,6 +224,19 @@ class Traces:
         """When a caller last got a token of an account (`target` its e-mail), or last made any call (target '')."""
         return self.successes.get((caller, target))
 
+    def repeated(self, refusal: Refusal) -> datetime | None:
+        """When the call that failed last worked, for the same caller on the same resource."""
+        return self.calls.get((refusal.caller, refusal.service, refusal.method), {}).get(refusal.resource)
+
+    def used(self, caller: str) -> datetime | None:
+        """When a caller last called anything, whether it worked or not."""
+        times = [
+            refusal.last for refusal in self.refusals_of(caller) if not refusal.is_mint and refusal.service != _STS
+        ]
+        if (worked := self.succeeded(caller, "")) is not None:
+            times.append(worked)
+        return max(times, default=None)
+
     def _index(self, name: str) -> dict[Any, list[Any]]:
         index: dict[Any, list[Any]] = getattr(self, name)
         return index
@@ -237,6 +254,8 @@ class TraceBuilder:
         self._services: dict[str, ServiceDeed] = {}
         self._keys: dict[tuple[str, str], KeyUse] = {}
         self._successes: dict[tuple[str, str], datetime] = {}
+        self._calls: dict[tuple[str, str, str], dict[str, datetime]] = {}
+        self._until: datetime | None = None
         self._audit = 0
         self._other = 0
 
@@ -251,6 +270,8 @@ class TraceBuilder:
             key_uses=tuple(self._keys.values()),
             texts=tuple(self._texts.values()),
             successes=dict(self._successes),
+            calls={key: dict(times) for key, times in self._calls.items()},
+            until=self._until,
             audit_entries=self._audit,
             other_entries=self._other,
         )
@@ -263,6 +284,8 @@ class TraceBuilder:
         time = entry.time
         if time is None:
             return
+        if self._until is None or self._until < time:
+            self._until = time
         if entry.service == _STS:
             self._add_call(entry, time, _mapped_identity(entry))
             return
@@ -281,6 +304,17 @@ class TraceBuilder:
         self._add_changes(entry, time)
         if identity:
             self._succeeded(identity, entry.target if entry.method in MINTS else "", time)
+            if entry.method not in MINTS:
+                self._called(identity, entry, time)
+
+    def _called(self, identity: str, entry: LogEntry, time: datetime) -> None:
+        """A call that worked: it outdates the same call's refusal. Of many resources, the first ones seen are kept."""
+        times = self._calls.setdefault((identity, entry.service, entry.method), {})
+        have = times.get(entry.resource)
+        if have is None and len(times) >= _RESOURCES_KEPT:
+            return
+        if have is None or have < time:
+            times[entry.resource] = time
 
     def _succeeded(self, identity: str, target: str, time: datetime) -> None:
         key = identity, target
@@ -319,12 +353,13 @@ class TraceBuilder:
                 first=time,
                 last=time,
                 ref=entry.ref,
+                agent=entry.user_agent,
             )
             return
         have.count += 1
         have.first = min(have.first, time)
         if time >= have.last:
-            have.last, have.ref = time, entry.ref
+            have.last, have.ref, have.agent = time, entry.ref, entry.user_agent
 
     def _add_refused_change(self, entry: LogEntry, time: datetime) -> None:
         constraint = next((name for item in entry.violations if (name := _constraint(item))), "")

@@ -14,6 +14,8 @@ lays its files out so that the path tells (`hint_from_path`):
     folders/NUMBER/iam-policy.json, organizations/NUMBER/iam-policy.json, and their roles.json, org-policies.json, …
     clusters/PROJECT_LOCATION_NAME/pods.json       kubectl get pods -A -o json; also serviceaccounts.json, nodes.json,
                                                    namespaces.json, networkpolicies.json, deployments.json, …
+    clusters/PROJECT_LOCATION_NAME/namespaces/NAMESPACE/pods.json
+                                                   kubectl get pods -n NAMESPACE -o json, and so on
     resources/FULL_NAME_PERCENT_ENCODED/iam-policy.json
     could-not-read.ndjson                          {"could_not_read": PART, "scope": FULL_NAME, "reason": TEXT} a line
 
@@ -40,10 +42,14 @@ from bindwatch.model.resource import (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Hint:
-    """What is known of a document from outside: full names, '' where unknown; `part` is what the document lists."""
+    """What is known of a document from outside: full names, '' where unknown; `part` is what the document lists.
+
+    `namespace` is the one a list of a cluster's objects was confined to.
+    """
 
     project: str = ""
     cluster: str = ""
+    namespace: str = ""
     resource: str = ""
     service_account: str = ""
     part: Part | None = None
@@ -102,7 +108,7 @@ _PARTS: Final[Mapping[str, Part]] = MappingProxyType(
 
 _PATTERN = re.compile(
     r"(?:^|/)(?:"
-    r"clusters/(?P<cluster>[^/_]+_[^/_]+_[^/_]+)"
+    r"clusters/(?P<cluster>[^/_]+_[^/_]+_[^/_]+)(?:/namespaces/(?P<namespace>[^/]+))?"
     r"|projects/(?P<project>[^/]+)(?:/service-accounts/(?P<account>[^/]+)|/identity-pools/(?P<pool>[^/]+))?"
     r"|folders/(?P<folder>\d+)"
     r"|organizations/(?P<organization>\d+)"
@@ -160,7 +166,8 @@ def hint_from_path(path: str) -> Hint | None:
     part = _PARTS.get(found["file"])
     if found["cluster"]:
         project, location, name = found["cluster"].split("_")
-        return Hint(project=unquote(project), cluster=cluster_name(unquote(project), location, name), part=part)
+        project, namespace = unquote(project), found["namespace"] or ""
+        return Hint(project=project, cluster=cluster_name(project, location, name), namespace=namespace, part=part)
     if found["project"]:
         project = unquote(found["project"])
         if found["account"]:

@@ -212,7 +212,7 @@ class _Reader:
         doc = Document(value)
         if not value and self.hint.part is not None:
             # The APIs leave an empty list out: `{}` is a list of nothing.
-            self.builder.saw(self.hint.part, self.hint.scope)
+            self._saw_part(self.hint.part)
             return True
         return self._object(doc, value)
 
@@ -260,9 +260,16 @@ class _Reader:
 
     # Lists
 
+    def _saw_part(self, part: Part) -> None:
+        """Note that the document lists all there is of a part: in its scope, or in one namespace of its cluster."""
+        if self.hint.namespace:
+            self.builder.saw_kubernetes(part, self.hint.cluster, self.hint.namespace, self.origin)
+        else:
+            self.builder.saw(part, self.hint.scope)
+
     def _list(self, items: list[Any], key: str, *, whole: bool = True) -> bool:
         if whole and self.hint.part is not None:
-            self.builder.saw(self.hint.part, self.hint.scope)
+            self._saw_part(self.hint.part)
         taken = not items
         if items and all(isinstance(item, dict) and _is_kubernetes(item) for item in items):
             return self._kubernetes(Document({"kind": "List"}), {"kind": "List", "items": items})
@@ -445,7 +452,7 @@ class _Reader:
             self._kubernetes_item(doc, kind, self.hint.cluster, listed=False)
             return True
         if self.hint.part is not None:
-            self.builder.saw(self.hint.part, self.hint.scope)
+            self._saw_part(self.hint.part)
         elif len({Document(item).text("metadata.namespace") for item in value["items"]} - {""}) > 1:
             # Only a list of all namespaces shows more than one; so it lists all there is of every kind in it.
             for name in {Document(item).text("kind") or kind.removesuffix("List") for item in value["items"]}:

@@ -1,15 +1,35 @@
 """The causes that only log entries and error texts show: no configuration tells of them."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
+from typing import Final
 
 from bindwatch.diagnosis.case import Case
 from bindwatch.diagnosis.outcome import Clear, Evidence, Fix, Outcome, Unknown, entry, found
-from bindwatch.diagnosis.traces import TextSeen
+from bindwatch.diagnosis.traces import Refusal, TextSeen
 from bindwatch.model.log_entry import parse_time
 
 _STARTING = timedelta(seconds=60)
 UNAUTHENTICATED = 16
 _LIFE = timedelta(hours=1)
+_SOON = timedelta(minutes=10)
+_CLIENTS: Final = (
+    (
+        ("gl-python", "python"),
+        "Keep the credentials of google.auth.default() and let the client library refresh them, not credentials.token",
+    ),
+    (
+        ("gl-java", "java/"),
+        "Keep the GoogleCredentials and call refreshIfExpired() before each use, not the AccessToken",
+    ),
+    (
+        ("gl-go", "go-http", "grpc-go", "google-api-go"),
+        "Keep the oauth2.TokenSource and ask it before each call, not a Token of it",
+    ),
+    (("gl-node", "nodejs", "gaxios"), "Keep the GoogleAuth client and call getRequestHeaders() for each call"),
+    (("dotnet",), "Keep the GoogleCredential and call GetAccessTokenForRequestAsync() for each call"),
+    (("curl", "wget"), "Ask the metadata server for the token anew before each call: it caches, so this is cheap"),
+)
+"""How a client takes a fresh token, by marks of its user agent."""
 _LOGS = "logs of its containers and of gke-metadata-server"
 
 
@@ -102,36 +122,61 @@ def audience_missing(case: Case) -> Outcome:
 
 def token_not_refreshed(case: Case) -> Outcome:
     """The node goes on minting, and calls fail as unauthenticated: the client keeps a token it got long ago."""
-    fix = Fix(
-        "Take a token from the client library for each call, or refresh it before it expires; read token files anew for"
-        " each exchange, and mount their directory without subPath",
-        outside="the client keeps the token",
-    )
     if case.email and case.google_account is not None and case.google_account.disabled:
         return Clear("its tokens are rejected because the account is disabled")
     expired = next((item for item in case.refusals if "token-expired" in item.symptoms), None)
     if expired is not None:
-        return found(entry(f"{expired.service} refused a token that had expired", expired.ref), fix)
-    for refusal in case.refusals:
-        if refusal.code != UNAUTHENTICATED or refusal.service == "sts.googleapis.com":
-            continue
-        minted = case.traces.succeeded(case.principal.identity, case.email or "sts.googleapis.com")
+        return found(entry(f"{expired.service} refused a token that had expired", expired.ref), _refresh(expired.agent))
+    rejected = [item for item in case.refusals if item.code == UNAUTHENTICATED and item.service != "sts.googleapis.com"]
+    for refusal in rejected:
         worked = case.traces.succeeded(refusal.caller, "")
-        if minted is not None and minted >= refusal.first - _LIFE and (worked is None or worked <= refusal.last):
-            times = f", {refusal.count} times" if refusal.count > 1 else ""
-            return found(
-                (
-                    entry(f"{refusal.service} did not accept its token any more{times}", refusal.ref),
-                    Evidence(f"fresh tokens were minted for it until {minted:%F %T} UTC"),
-                ),
-                fix,
-            )
+        if case.minted is not None and (worked is None or worked <= refusal.last):
+            return _kept(refusal, case.minted)
     text, told = case.said("token-expired")
     if text is not None or told:
-        return found(_evidence(text, "a token was used beyond its life"), fix)
+        return found(_evidence(text, "a token was used beyond its life"), _refresh(""))
     if not case.traces:
         return Unknown("audit log entries of its calls, and of the tokens minted for it")
+    if rejected and case.minted is None:
+        return Unknown("audit log entries of the tokens minted for it: calls of it were not authenticated")
+    unused = _unused_since(case)
+    if unused is not None:
+        return Unknown(
+            f"whether its client uses its tokens: one was minted at {unused:%F %T} UTC, and the log shows no call of it"
+            " since (its container logs would tell)"
+        )
     return Clear("no call failed for an expired token")
+
+
+def _kept(refusal: Refusal, minted: datetime) -> Outcome:
+    times = f", {refusal.count} times" if refusal.count > 1 else ""
+    told = (
+        f"fresh tokens were minted for it until {minted:%F %T} UTC"
+        if minted >= refusal.first - _LIFE
+        else f"no token was minted for it after {minted:%F %T} UTC, and none lives longer than an hour"
+    )
+    return found(
+        (entry(f"{refusal.service} did not accept its token any more{times}", refusal.ref), Evidence(told)),
+        _refresh(refusal.agent),
+    )
+
+
+def _unused_since(case: Case) -> datetime | None:
+    """When a token was minted that nobody used, though the log shows other calls of the workload."""
+    used, until = case.traces.used(case.final_identity), case.traces.until
+    if case.minted is None or used is None or until is None or used >= case.minted:
+        return None
+    return case.minted if until - case.minted >= _SOON else None
+
+
+def _refresh(agent: str) -> Fix:
+    """Take a fresh token, in the words of the client that called."""
+    known = next((words for marks, words in _CLIENTS if any(mark in agent.lower() for mark in marks)), "")
+    advice = known or (
+        "Take a token from the client library for each call, or refresh it before it expires; read token files anew for"
+        " each exchange, and mount their directory without subPath"
+    )
+    return Fix(advice, outside="the client keeps the token")
 
 
 def control_plane(case: Case) -> Outcome:
