@@ -117,7 +117,7 @@ def command(
     page = render(replace(report, heading=printable(title or place or " ".join(paths))))
     progress.done()
     if output is None:
-        sys.stdout.write(page)
+        sys.stdout.buffer.write(page.encode())
     else:
         _write(output, page)
     if not quiet:
@@ -133,11 +133,11 @@ def _source(
     if place is not None:
         reader = InputReader((*paths, *house.settings.outside.groups), progress.at)
         with stored.opened(place) as store:
-            yield store, Outcome(reader.reading, inventory=reader.inventory() or kept_policies(store))
+            yield store, Outcome(reader.reading, inventory=reader.inventory())
         return
     with DuckDBStore() as store:
         keep_mutes(store, house.settings.exemptions, now=context.as_of)
-        yield store, scan(paths, replace(context), progress, store, house)
+        yield store, scan(paths, context, progress, store, house)
 
 
 def _gather(
@@ -163,7 +163,10 @@ def _gather(
         changes = Changes(hint=_NOTHING_BEFORE)
     else:
         changes = _changes(store, now, since)
-    drawn, not_drawn = _drawn(outcome.inventory, context, principals)
+    inventory = outcome.inventory
+    if place is not None and (inventory is None or not inventory.coverage(Part.POLICIES)):
+        inventory = kept_policies(store)
+    drawn, not_drawn = _drawn(inventory, context, principals)
     return Report(
         heading="",
         as_of=now,
@@ -206,7 +209,7 @@ def _drawn(inventory: Inventory | None, context: Context, principals: tuple[str,
 
 def _write(output: str, page: str) -> None:
     try:
-        Path(output).write_text(page, encoding="utf-8")
+        Path(output).write_text(page, encoding="utf-8", newline="\n")
     except OSError as error:
         raise ConfigError([f"--output {output}: {error}"]) from error
 

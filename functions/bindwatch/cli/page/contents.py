@@ -30,7 +30,6 @@ CATEGORIES: Final[dict[str, str]] = {
 NEW, BACK, WORSE = "new", "back", "worse"
 _CONSOLE: Final = "https://console.cloud.google.com/"
 _MOST_PROBLEMS: Final = 200
-_COVERS: Final = "coverage"
 
 
 @dataclass(frozen=True, slots=True)
