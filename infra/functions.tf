@@ -10,7 +10,7 @@ locals {
     sweep = { description = "Asks the window rules, and announces what is due.", memory = "512Mi", cpu = "1", seconds = 300, max_instances = 1, concurrency = 1 }
     hunt  = { description = "Judges rows of logs for queries in BigQuery.", memory = "1Gi", cpu = "1", seconds = 300, max_instances = 20, concurrency = 4 }
     # One instance: alerts that come together are told of together.
-    notify = { description = "Tells people of alerts.", memory = "512Mi", cpu = "1", seconds = 120, max_instances = 1, concurrency = 80 }
+    notify = { description = "Tells people of alerts.", memory = "512Mi", cpu = "1", seconds = 180, max_instances = 1, concurrency = 80 }
   }
   _functions = { for name, function in local._every_function : name => function if name != "notify" || var.notify != null }
 

@@ -223,6 +223,22 @@ def test_what_is_told_of_one_finding_keeps_its_order() -> None:
     assert house.places["tickets"].known == ["", "key-f1", "key-f1"]
 
 
+def test_what_there_is_no_time_for_is_told_when_it_comes_again() -> None:
+    house = House(Route(to=("tickets", "chat")))
+    now = iter([0.0, *[1.0] * 6, *[100.0] * 100])
+    house.notifier = Notifier(
+        house.directory, house.places, house.store, house.letters, group_seconds=0, monotonic=lambda: next(now)
+    )
+    bodies = [published(finding_id=f"f{number}") for number in range(12)]
+    with pytest.raises(BackendError, match="no time left"):
+        house.take(*bodies)
+    assert 0 < len(house.places["tickets"].told) < 12
+    house.restarted()
+    house.take(*bodies)
+    assert sorted(house.places["tickets"].told) == sorted(f"a-f{number}-opened" for number in range(12))
+    assert len(house.places["chat"].told) == 12
+
+
 def test_what_is_no_alert_is_put_aside_and_its_neighbours_told() -> None:
     house = House(Route(to=("chat",)))
     messages: list[Message | Poison] = [

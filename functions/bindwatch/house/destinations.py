@@ -35,6 +35,10 @@ class GroupBy(StrEnum):
     NONE = "none"
 
 
+ONE_EACH: Final = frozenset({Kind.PAGERDUTY, Kind.JIRA})
+"""Pages and tickets are about one finding each."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Destination:
     """One place that alerts go to. `secret` is the name of what opens it; the value is in the environment alone."""
@@ -53,8 +57,8 @@ class Destination:
 
     @property
     def groups(self) -> bool:
-        """Whether a message can hold several alerts: pages and tickets are about one finding each."""
-        return self.kind not in (Kind.PAGERDUTY, Kind.JIRA) and self.group_by is not GroupBy.NONE
+        """Whether a message can hold several alerts."""
+        return self.kind not in ONE_EACH and self.group_by is not GroupBy.NONE
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

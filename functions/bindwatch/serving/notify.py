@@ -5,6 +5,7 @@ down, is not told again where it arrived.
 """
 
 import threading
+import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -15,7 +16,7 @@ from bindwatch.adapters.bridges.wording import Labels
 from bindwatch.adapters.push import Message, Poison
 from bindwatch.adapters.sql_store import SqlStore
 from bindwatch.errors import BackendError, InputError
-from bindwatch.house.destinations import Destination, Directory, GroupBy
+from bindwatch.house.destinations import ONE_EACH, Destination, Directory, GroupBy
 from bindwatch.pipeline import DeadLetters, Table
 from bindwatch.pipeline.announced import Announced, read_alert
 from bindwatch.pipeline.ports import Row
@@ -24,7 +25,10 @@ from bindwatch.serving.log_lines import Log
 
 _TOLD: Final = "TOLD"
 _REFUSED: Final = "REFUSED"
-_MOST_AT_ONCE: Final = 8
+_MOST_AT_ONCE: Final = 16
+_AT_ONCE: Final = 4
+_SECONDS: Final = 40.0
+"""After so many seconds no message is begun: one may take some 75 more, and the platform waits 180."""
 _MOST_IN_A_MESSAGE: Final = 500
 ONLY_TO: Final = "destination"
 """The attribute of a dead letter that says which destination refused it: posted again, it goes there alone."""
@@ -96,6 +100,7 @@ class Notifier:
         *,
         group_seconds: float = 5.0,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+        monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self._directory = directory
         self._bridges = bridges
@@ -103,6 +108,7 @@ class Notifier:
         self._dead_letters = dead_letters
         self._group_seconds = group_seconds
         self._clock = clock
+        self._monotonic = monotonic
         self._lock = threading.Lock()
         self._telling = threading.Lock()
         self._waiting: list[_Request] = []
@@ -179,11 +185,12 @@ class Notifier:
                     deliveries[key] = _Delivery(alert, self._directory.destinations[name], reference)
                     askers.setdefault(key, []).append(request)
         self._write([])
-        lanes = _lanes(deliveries.values())
-        if lanes:
+        chains = _chains(deliveries.values())
+        if chains:
             down: dict[str, str] = {}
-            with ThreadPoolExecutor(min(_MOST_AT_ONCE, len(lanes))) as pool:
-                list(pool.map(lambda lane: self._tell_in_order(lane, down, log), lanes))
+            until = self._monotonic() + _SECONDS
+            with ThreadPoolExecutor(min(_MOST_AT_ONCE, len(chains))) as pool:
+                list(pool.map(lambda chain: self._tell_in_order(chain, down, until, log), chains))
         for key, delivery in deliveries.items():
             for request in askers[key]:
                 match delivery.problem:
@@ -204,16 +211,20 @@ class Notifier:
             names |= dict.fromkeys(sorted(before & self._directory.destinations.keys()))
         return list(names)
 
-    def _tell_in_order(self, lane: Sequence[Sequence[_Delivery]], down: dict[str, str], log: Log) -> None:
-        """The messages of one lane, one after the other. A destination that is down is not asked again for each."""
-        known = ""
-        for bundle in lane:
-            name = bundle[0].destination.name
+    def _tell_in_order(
+        self, chain: Sequence[Sequence[_Delivery]], down: dict[str, str], until: float, log: Log
+    ) -> None:
+        """The messages of one chain, one after the other. A destination that is down is not asked again for each."""
+        known: dict[str, str] = {}
+        for bundle in chain:
+            name, finding_id = bundle[0].destination.name, bundle[0].alert.finding_id
+            if name not in down and self._monotonic() > until:
+                down[name] = f"destination {name}: no time left; what waits is told when it is delivered again"
             if name in down:
                 for delivery in bundle:
                     delivery.problem = down[name]
                 continue
-            known = self._tell(bundle, known or bundle[0].known, log)
+            known[finding_id] = self._tell(bundle, known.get(finding_id) or bundle[0].known, log)
             if (problem := bundle[0].problem) not in ("", "refused"):
                 down[name] = problem
 
@@ -311,9 +322,11 @@ class Notifier:
                     del self._unwritten[key]
 
 
-def _lanes(deliveries: Iterable[_Delivery]) -> list[list[list[_Delivery]]]:
-    """The messages, as lists of alerts, in lanes that do not wait for each other: what is told of one finding keeps
-    its order, and so do alerts that share a message.
+def _chains(deliveries: Iterable[_Delivery]) -> list[list[list[_Delivery]]]:
+    """The messages, as lists of alerts, in chains that do not wait for each other.
+
+    What is told of one finding keeps its order, and so do alerts that share a message. A chat is told one thing at a
+    time, since it takes about one message a second; pages and tickets, of which each is one finding's, a few at once.
     """
     lanes: dict[tuple[str, str], list[_Delivery]] = {}
     for delivery in deliveries:
@@ -323,9 +336,11 @@ def _lanes(deliveries: Iterable[_Delivery]) -> list[list[list[_Delivery]]]:
         else:
             lane = alert.rule_id if destination.group_by is GroupBy.RULE else ""
         lanes.setdefault((destination.name, lane), []).append(delivery)
-    found = []
-    for together in lanes.values():
+    chains: dict[tuple[str, int], list[list[_Delivery]]] = {}
+    for number, ((name, _), together) in enumerate(lanes.items()):
+        destination = together[0].destination
         together.sort(key=lambda delivery: delivery.alert.announced_at)
-        most = _MOST_IN_A_MESSAGE if together[0].destination.groups else 1
-        found.append([together[start : start + most] for start in range(0, len(together), most)])
-    return found
+        most = _MOST_IN_A_MESSAGE if destination.groups else 1
+        chain = chains.setdefault((name, number % _AT_ONCE if destination.kind in ONE_EACH else 0), [])
+        chain += [together[start : start + most] for start in range(0, len(together), most)]
+    return list(chains.values())
