@@ -43,7 +43,10 @@ def test_a_log_rule_has_a_firing_and_a_quiet_case(rule: Rule[LogEntry]) -> None:
     assert any(name.startswith("quiet-") for name in names)
 
 
-GENERATED = {"too-many-kubernetes-service-accounts": "tests/rules/test_standing.py"}
+GENERATED = {
+    "too-many-kubernetes-service-accounts": "tests/rules/test_standing.py",
+    "not-allowed-to-look": "tests/serving/test_audit.py",
+}
 """Inventory rules whose firing case would be a file nobody reads, and the test that makes it instead."""
 
 

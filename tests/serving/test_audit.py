@@ -185,6 +185,17 @@ def test_two_denied_projects_are_named_in_the_coverage(world: World) -> None:
     refused = [reason for reason in result.not_read if "deny policies" in reason]
     assert sorted(reason.split("projects/")[1].split(":")[0] for reason in refused) == ["example-0003", "example-0007"]
     assert all("iam.denypolicies.list" in reason for reason in refused)
+    told = "select project, title, state from findings where rule_id = 'not-allowed-to-look' order by project"
+    findings = world.ask(told)
+    assert [project for project, _, _ in findings] == ["example-0003", "example-0007"]
+    assert all(
+        "needs iam.denypolicies.list, (roles/iam.denyReviewer)".replace(", (", " (") in title
+        for _, title, _ in findings
+    )
+    world.organization.denied.clear()
+    world.now += timedelta(days=1)
+    world.audit()
+    assert [state for _, _, state in world.ask(told)] == ["RESOLVED", "RESOLVED"]
 
 
 def test_the_roles_are_kept_for_a_week(world: World) -> None:

@@ -1,6 +1,6 @@
 """Cloud Asset Inventory, live: everything of a scope in a few long lists, which cost nothing and see every project."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, Final
 
 from bindwatch.adapters.google_apis import Call, GoogleApis, NotReadError, Refusal
@@ -62,9 +62,18 @@ class AssetReader:
     """Reads a scope (`organizations/1`, `folders/2`, `projects/p`) into a builder; what it may not read it notes."""
 
     def __init__(
-        self, apis: GoogleApis, scope: str, builder: InventoryBuilder, refused_types: dict[str, str] | None = None
+        self,
+        apis: GoogleApis,
+        scope: str,
+        builder: InventoryBuilder,
+        refused_types: dict[str, str] | None = None,
+        took: Callable[[int], None] = lambda assets: None,
     ) -> None:
-        """`refused_types` may be shared by readers of several scopes: what one finds out, the next need not ask."""
+        """`refused_types` may be shared by readers of several scopes: what one finds out, the next need not ask.
+
+        `took` is told of each asset that was read.
+        """
+        self._took = took
         self._apis = apis
         self._refused_types = {} if refused_types is None else refused_types
         self._scope = scope
@@ -174,6 +183,7 @@ class AssetReader:
             if asset.get("assetType") in _CONTAINERS:
                 self._containers.add(asset["name"].removeprefix("//cloudresourcemanager.googleapis.com/"))
         read_inventory_document(asset, self._builder, origin=Origin(str(LIST_RESOURCES)))
+        self._took(1)
 
     def _saw_exported(self, content: str, part: Part, container: str) -> None:
         """A list of the scope holds all there is of its containers, also of those it shows nothing of."""

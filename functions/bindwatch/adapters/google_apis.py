@@ -13,6 +13,7 @@ from importlib import import_module
 from typing import Any, Final
 
 from bindwatch.errors import BackendError
+from bindwatch.inventory import DENIED
 
 _LONGEST_REASON: Final = 300
 LOG_IN: Final = "Try: gcloud auth application-default login"
@@ -250,7 +251,7 @@ def _reason(call: Call, error: Any) -> tuple[Refusal, str]:
             return Refusal.NOT_ENABLED, f"the API {call.service} is not enabled: {text}"
         case exceptions.Forbidden():
             needs = f"needs {', '.join(call.permissions)} ({call.role}) on the {call.level}"
-            return Refusal.DENIED, f"permission denied: {needs}"
+            return Refusal.DENIED, f"{DENIED}: {needs}"
         case exceptions.NotFound():
             return Refusal.NOT_FOUND, f"not found: {text}"
         case exceptions.TooManyRequests():

@@ -52,6 +52,13 @@ NEEDS: Final[Mapping[str, tuple[Call, ...]]] = MappingProxyType(
         ),
         "sweep": (cloud_logging.LIST_SINKS, *_STORE, PUBLISH),
         "hunt": (),
+        "scan": (
+            *asset_inventory.CALLS,
+            *resource_manager.CALLS,
+            *_DENY,
+            *_BOUNDARIES,
+            cloud_logging.LIST_ENTRIES,
+        ),
         "replay": (cloud_logging.LIST_ENTRIES, *_STORE),
         "diagnose": (
             *gke.CALLS,
@@ -67,7 +74,7 @@ NEEDS: Final[Mapping[str, tuple[Call, ...]]] = MappingProxyType(
         ),
     }
 )
-"""The calls of each function, and of the commands that read history and a live cluster."""
+"""The calls of each function, and of the commands that read history, a live scope and a live cluster."""
 
 
 def roles_for(name: str) -> dict[tuple[str, str], list[str]]:

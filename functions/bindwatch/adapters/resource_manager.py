@@ -57,6 +57,14 @@ def read_ancestors(
             return (*found, name)
 
 
+def read_above(apis: GoogleApis, builder: InventoryBuilder, scope: str, known: Container[str] = ()) -> tuple[str, ...]:
+    """Read what stands above a project or folder and is not `known`, with its policies; the names, nearest first."""
+    above = read_ancestors(apis, builder, scope, known)[1:]
+    for container in above:
+        read_policy(apis, builder, container)
+    return above
+
+
 def read_policy(apis: GoogleApis, builder: InventoryBuilder, container: str) -> bool:
     """Read the allow policy of `projects/p`, `folders/1` or `organizations/2`."""
     call = _POLICY_OF[container.partition("/")[0]]

@@ -1,4 +1,4 @@
-"""`bindwatch scan`: findings of audit logs and inventories on disk."""
+"""`bindwatch scan`: findings of audit logs and inventories, on disk or live."""
 
 import sys
 from collections.abc import Callable, Iterator, Sequence
@@ -34,10 +34,12 @@ from bindwatch.pipeline import (
 )
 from bindwatch.rule import Context, Rule, WindowRow
 from bindwatch.rules import LOG_RULES, WINDOW_RULES
+from bindwatch.settings import is_scope
 from bindwatch.tally import Standing
 
 if TYPE_CHECKING:
     from bindwatch.adapters.duckdb import DuckDBStore
+    from bindwatch.adapters.live_scope import Live
 
 _BATCH: Final = 2_000
 Judge = Callable[[list[bytes]], Iterator[tuple[int, Verdict | InputError]]]
@@ -50,11 +52,12 @@ def scan(
     progress: Progress,
     store: FindingStore | None = None,
     house: House | None = None,
+    live: "Live | None" = None,
 ) -> Outcome:
-    """Read and judge everything below the paths; with a store, keep what was found and what it was found in."""
+    """Read and judge everything below the paths, and what is live; with a store, keep what was found and in what."""
     house = house or House()
     context = house.context(context)
-    reader = InputReader((*paths, *house.settings.outside.groups), progress.at)
+    reader = _reader((*paths, *house.settings.outside.groups), live, progress)
     outcome = Outcome(reader.reading)
     inventory = reader.inventory()
     if inventory is not None:
@@ -84,6 +87,14 @@ def scan(
         outcome.looked(at_rest.inventory_rules)
         outcome.named = late.canonical
     return outcome
+
+
+def _reader(paths: tuple[str, ...], live: "Live | None", progress: Progress) -> InputReader:
+    if live is None:
+        return InputReader(paths, progress.at)
+    from bindwatch.adapters.live_scope import LiveReader
+
+    return LiveReader(paths, live, progress.at)
 
 
 def _watched(engine: Engine, windows: FileWindows) -> Judge:
@@ -192,8 +203,42 @@ def _open_store(path: str | None) -> "AbstractContextManager[DuckDBStore | None]
     return DuckDBStore(path)
 
 
-@click.command("scan", epilog="Example:  bindwatch scan logs.ndjson.gz export/ --fail-on high")
-@click.argument("paths", nargs=-1, required=True, metavar="PATH…")
+def _live(
+    project: str | None, folder: str | None, organization: str | None, since: str | None, impersonate: str
+) -> "Live | None":
+    """What of Google Cloud is to be read; None where nothing is. Raises UsageError where that is not said well."""
+    given = {"projects": project, "folders": folder, "organizations": organization}
+    scopes = [f"{kind}/{name.removeprefix(f'{kind}/')}" for kind, name in given.items() if name]
+    if not scopes:
+        if since or impersonate:
+            raise click.UsageError("--since and --impersonate go with --project, --folder or --organization")
+        return None
+    if len(scopes) > 1 or not is_scope(scopes[0]):
+        raise click.UsageError("expected one of --project ID, --folder NUMBER, --organization NUMBER")
+    from bindwatch.adapters.cloud_logging import authorized_post
+    from bindwatch.adapters.google_apis import GoogleApis, credentials_as
+    from bindwatch.adapters.live_scope import Live
+    from bindwatch.cli.stored import moment
+
+    credentials = credentials_as(impersonate)
+    return Live(
+        scopes[0],
+        GoogleApis(credentials=credentials, share=1.0),
+        authorized_post(credentials=credentials),
+        since=moment(since) if since else None,
+    )
+
+
+@click.command(
+    "scan",
+    epilog="Example:  bindwatch scan logs.ndjson.gz export/ --fail-on high",
+)
+@click.argument("paths", nargs=-1, metavar="[PATH…]")
+@click.option("--project", metavar="ID", help="Read this project live: its inventory, and what stands above it.")
+@click.option("--folder", metavar="NUMBER", help="Read this folder live.")
+@click.option("--organization", metavar="NUMBER", help="Read this organization live.")
+@click.option("--since", metavar="7d|DATE", help="With those: also its audit logs in Cloud Logging, from then on.")
+@click.option("--impersonate", default="", metavar="EMAIL", help="With those: ask as this service account.")
 @output.format_options
 @click.option(
     "--fail-on",
@@ -211,6 +256,11 @@ def _open_store(path: str | None) -> "AbstractContextManager[DuckDBStore | None]
 @click.option("--no-color", is_flag=True, help="No colors; NO_COLOR does the same.")
 def command(
     paths: tuple[str, ...],
+    project: str | None,
+    folder: str | None,
+    organization: str | None,
+    since: str | None,
+    impersonate: str,
     form: str,
     outputs: tuple[tuple[str, str], ...],
     fail_on: str,
@@ -222,7 +272,14 @@ def command(
     quiet: bool,
     no_color: bool,
 ) -> int:
-    """Findings of audit logs and inventories: files, directories or - for stdin, in any mix, told apart by content."""
+    """Findings of audit logs and inventories: files, directories or - for stdin, in any mix, told apart by content.
+
+    With --project, --folder or --organization those of Google Cloud as they are now, read with your own credentials;
+    `bindwatch permissions scan` says what that takes. What could not be read is said, and the exit code is 2.
+    """
+    live = _live(project, folder, organization, since, impersonate)
+    if not paths and live is None:
+        raise click.UsageError("name files to read, or --project, --folder or --organization")
     loaded = load(roles)
     context = Context(
         as_of=as_of.replace(tzinfo=UTC) if as_of else datetime.now(UTC),
@@ -236,7 +293,7 @@ def command(
             from bindwatch.adapters.house_mutes import keep_mutes
 
             keep_mutes(store, house.settings.exemptions, now=datetime.now(UTC))
-        outcome = scan(paths, context, progress, store, house)
+        outcome = scan(paths, context, progress, store, house, live)
     outcome.roles = loaded.words(datetime.now(UTC))
     progress.done()
     standing = _told_apart(outcome, house, context.as_of)

@@ -67,6 +67,10 @@ class Sight(StrEnum):
     COULD_NOT_READ = "could-not-read"
 
 
+DENIED = "permission denied"
+"""How the reason begins where a permission was missing; what it needs follows."""
+
+
 @dataclass(frozen=True, slots=True)
 class Coverage:
     """What an inventory knows of one part in one scope (a full resource name, '' for everywhere). True when seen."""

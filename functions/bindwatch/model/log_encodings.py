@@ -46,8 +46,8 @@ def _from_log_analytics(row: Mapping[str, Any]) -> dict[str, Any]:
     if not isinstance(audit_log, dict):
         raise InputError("proto_payload.audit_log", "missing: this row is no audit log entry")
     rest = {name: value for name, value in row.items() if name not in ("proto_payload", "log_id", "severity_number")}
-    entry = _renamed(rest, _camel)
-    entry["protoPayload"] = {"@type": _AUDIT_LOG, **_renamed(audit_log, _camel)}
+    entry = _renamed(rest, _camel, _parsed)
+    entry["protoPayload"] = {"@type": _AUDIT_LOG, **_renamed(audit_log, _camel, _parsed)}
     return entry
 
 
@@ -55,7 +55,7 @@ def _from_sink_table(row: Mapping[str, Any], payload_name: str) -> dict[str, Any
     audit_log = _parsed(row[payload_name])
     if not isinstance(audit_log, dict):
         raise InputError(payload_name, "missing: this row is no audit log entry")
-    entry = _renamed({name: value for name, value in row.items() if name != payload_name}, _unchanged)
+    entry = _renamed({name: value for name, value in row.items() if name != payload_name}, _unchanged, _own_fields)
     payload: dict[str, Any] = {"@type": _AUDIT_LOG}
     for name, value in audit_log.items():
         if value is None:
@@ -67,31 +67,32 @@ def _from_sink_table(row: Mapping[str, Any], payload_name: str) -> dict[str, Any
             if isinstance(data, dict):
                 payload["serviceData"] = {"@type": _SERVICE_DATA.get(name.lower(), ""), **_without_nulls(data)}
         else:
-            payload |= _renamed({name: value}, _unchanged)
+            payload |= _renamed({name: value}, _unchanged, _own_fields)
     entry["protoPayload"] = payload
     return entry
 
 
-def _renamed(value: Mapping[str, Any], spell: Callable[[str], str]) -> dict[str, Any]:
+def _renamed(value: Mapping[str, Any], spell: Callable[[str], str], free_form: Callable[[Any], Any]) -> dict[str, Any]:
     """The fields that hold something, as the API spells them; what is free-form keeps its own spelling."""
     result: dict[str, Any] = {}
     for name, item in value.items():
         if item is None:
             continue
         key = spell(name)
-        result[key] = _free_form(item) if key in _FREE_FORM else _below(item, spell)
+        result[key] = free_form(item) if key in _FREE_FORM else _below(item, spell, free_form)
     return result
 
 
-def _below(value: Any, spell: Callable[[str], str]) -> Any:
+def _below(value: Any, spell: Callable[[str], str], free_form: Callable[[Any], Any]) -> Any:
     if isinstance(value, dict):
-        return _renamed(value, spell)
+        return _renamed(value, spell, free_form)
     if isinstance(value, list):
-        return [_below(item, spell) for item in value if item is not None]
+        return [_below(item, spell, free_form) for item in value if item is not None]
     return value
 
 
-def _free_form(value: Any) -> Any:
+def _own_fields(value: Any) -> Any:
+    """What a sink's table holds as a struct; a JSON column of Log Analytics means its nulls."""
     value = _parsed(value)
     return _without_nulls(value) if isinstance(value, dict) else value
 

@@ -18,6 +18,7 @@ from bindwatch.rules import (
     guards_at_rest,
     keys_at_rest,
     node_pools_at_rest,
+    own_sight,
     own_sink,
     workload_identity,
     workload_trust_at_rest,
@@ -40,5 +41,6 @@ INVENTORY_RULES: Final[tuple[Rule[Inventory], ...]] = (
     *node_pools_at_rest.RULES,
     *workload_trust_at_rest.RULES,
     *own_sink.RULES,
+    *own_sight.RULES,
     *workload_identity.RULES,
 )

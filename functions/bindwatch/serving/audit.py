@@ -138,9 +138,7 @@ class Auditor:
         """
         above: tuple[str, ...] = (scope,) if scope.startswith("organizations/") else ()
         if not above:
-            above = resource_manager.read_ancestors(self._apis, builder, scope, known)[1:]
-            for container in above:
-                resource_manager.read_policy(self._apis, builder, container)
+            above = resource_manager.read_above(self._apis, builder, scope, known)
         if above and above[-1].startswith("organizations/"):
             iam_api.read_boundaries(self._apis, builder, above[-1])
         known.update(above)
