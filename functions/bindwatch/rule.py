@@ -203,6 +203,25 @@ class WindowRow:
 S = TypeVar("S", LogEntry, Inventory, WindowRow)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Counted:
+    """What must be there before the query of a window rule can find anything: so many entries of one caller, say.
+
+    Files are put into a store only where it is. A window rule without it compares with what a store remembers of weeks,
+    or with everything that happened: files show it nothing.
+    """
+
+    least: int
+    refused: bool = False
+    """Only refused calls count."""
+    per: str = "caller"
+    """Whose entries are counted together: those of a `caller`, an `address` or a `key`."""
+    by_target: bool = False
+    """Different targets count, not calls."""
+    methods: tuple[Method, ...] = ()
+    """Which count, where they are not all that the rule reads; a rule that names no methods counts any."""
+
+
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Rule(Generic[S]):
     """One check. `judge` makes findings; the metadata is what `bindwatch rules`, the docs and the sink filter read.
@@ -225,6 +244,7 @@ class Rule(Generic[S]):
     techniques: tuple[str, ...] = ()
     equivalents: tuple[str, ...] = ()
     doc: str = ""
+    counted: Counted | None = None
     fixed_severity: Severity | None = None
     """What the user's settings say it weighs, whatever the check says."""
 
@@ -426,6 +446,7 @@ def window_rule(
     category: Category,
     *,
     methods: Iterable[Method] = (),
+    counted: Counted | None = None,
     outside: Iterable[str] = (),
     techniques: Iterable[str] = (),
     equivalents: Iterable[str] = (),
@@ -440,6 +461,7 @@ def window_rule(
             subject=SubjectKind.WINDOW,
             check=check,
             methods=tuple(methods),
+            counted=counted,
             outside=tuple(outside),
             techniques=tuple(techniques),
             equivalents=tuple(equivalents),

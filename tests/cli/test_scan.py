@@ -230,3 +230,30 @@ def test_a_scan_writes_several_forms_at_once_with_the_places_of_what_it_found(tm
     refused = bindwatch("scan", file, "--output", "nonsense")
     assert refused.returncode == 2
     assert b"FORMAT=FILE" in refused.stderr
+
+
+def test_many_people_who_fail_to_sign_in_from_one_address_are_seen_in_files(tmp_path: Path) -> None:
+    def failure(number: int) -> dict[str, Any]:
+        return {
+            "logName": "organizations/1/logs/cloudaudit.googleapis.com%2Fdata_access",
+            "insertId": f"f{number}",
+            "timestamp": f"2026-11-02T10:0{number}:00Z",
+            "resource": {"type": "audited_resource", "labels": {"service": "login.googleapis.com"}},
+            "protoPayload": {
+                "serviceName": "login.googleapis.com",
+                "methodName": "google.login.LoginService.loginFailure",
+                "authenticationInfo": {"principalEmail": f"person-{number}@example.com"},
+                "requestMetadata": {"callerIp": "203.0.113.9"},
+            },
+        }
+
+    file = write(tmp_path / "x.ndjson", b"".join(line(failure(number)) for number in range(6)))
+    assert "sign-in-failures-from-one-address" in {finding["rule_id"] for finding in scan(file)["findings"]}
+
+
+def test_a_small_file_of_logs_is_judged_without_what_it_does_not_need(tmp_path: Path) -> None:
+    file = write(tmp_path / "x.ndjson", refused_mints(4) + line(ENTRY))
+    command = [sys.executable, "-X", "importtime", "-m", "bindwatch", "scan", str(file)]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT / "functions", check=False)
+    for name in ("duckdb", "google", "yaml", "bindwatch.rules.at_rest", "bindwatch.diagnosis.chain", "xml"):
+        assert f"| {name}\n" not in done.stderr.replace(" ", "").replace("|", "| "), name

@@ -1,14 +1,13 @@
-"""Window rules over log files: nothing is stored unless a caller did enough of what such rules count.
+"""Window rules over log files: nothing is stored unless somebody did enough of what such rules count.
 
-Reading is in two passes. The first counts, for each caller, the entries a window rule could build on: refused calls,
-calls of the methods that the rules name, calls with a key. Only where a caller reaches the least that any rule asks
-for, or a finding waits for what its principal did later, does the second pass keep the activity of such callers, in a
-store in memory, over which the rules run as they do over the store of a deployment. Rules that compare with weeks of
-habit need a store (`--store`), and see nothing here.
+Reading is in two passes. The first counts what each rule says must be there before its query can find anything (see
+`Counted`): so many refusals of a caller, so many uses of a key. Only where that is reached does the second pass keep
+the activity of those callers, addresses and keys, in a store in memory, over which the rules run as they do over the
+store of a deployment. Rules that compare with weeks of habit, or with everything that happened, need `--store`.
 """
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -19,16 +18,17 @@ from bindwatch.model.finding import Finding, State
 from bindwatch.model.log_entry import LogEntry, decode, parse_time
 from bindwatch.model.log_wire import Facts, read_facts
 from bindwatch.pipeline import Delivery, deliver, record, sweep_windows
-from bindwatch.rule import Context, Rule, WindowRow
-
-LEAST: Final = 2
-"""No window rule speaks of fewer entries of one caller than this."""
+from bindwatch.rule import Context, Counted, Method, Rule, WindowRow
 
 _BATCH: Final = 2_000
 # Rules whose findings windows join with activity: with what their principals did, and with how they came to be.
 _ENDED: Final = frozenset({BROKEN})
 _GIVEN: Final = frozenset({"privileged-role", "impersonation-role-on-project", "impersonation-role-on-service-account"})
+_EMPOWERED: Final = "new-account-empowered"
 _MOST_REMEMBERED: Final = 65_536
+_PERMISSION_DENIED: Final = 7
+_Group = tuple[str, str, int]
+"""The rule that counts, by what it counts, and the caller, address or key."""
 
 
 class FileWindows:
@@ -36,15 +36,16 @@ class FileWindows:
     `keep` every line, if `wanted`."""
 
     def __init__(self, rules: Sequence[Rule[WindowRow]], context: Context) -> None:
-        self._rules = tuple(rules)
-        ids = {rule.id for rule in self._rules}
-        self._joined = (_ENDED & ids) | (_GIVEN if "new-account-empowered" in ids else frozenset())
+        ids = {rule.id for rule in rules}
+        self._joined = (_ENDED & ids) | (_GIVEN if _EMPOWERED in ids else frozenset())
+        self._rules = tuple(rule for rule in rules if rule.counted or rule.id in (*_ENDED, _EMPOWERED))
         self._context = context
-        self._named: dict[tuple[str, str], bool] = {}
-        self._seen: dict[int, int | None] = {}
+        self._named: dict[tuple[str, str, bool], tuple[tuple[str, Counted], ...]] = {}
+        self._seen: dict[int, tuple[_Group, ...]] = {}
         self._passed: set[int] = set()
-        self._counts: Counter[int] = Counter()
-        self._callers: frozenset[int] = frozenset()
+        self._counts: Counter[_Group] = Counter()
+        self._targets: dict[_Group, set[str]] = {}
+        self._reached: frozenset[tuple[str, int]] = frozenset()
         self._noted: list[Finding] = []
         self._actors: frozenset[str] = frozenset()
         self._made_accounts = False
@@ -55,14 +56,14 @@ class FileWindows:
     def see(self, facts: Facts, known: int) -> None:
         """Count an entry if a window rule could build on it; `known` is the hash of its facts."""
         try:
-            caller = self._seen[known]
+            groups = self._seen[known]
         except KeyError:
             if len(self._seen) > _MOST_REMEMBERED:  # hostile entries must not fill the memory
                 self._seen.clear()
-            caller = self._seen[known] = _caller(facts) if self._counts_for_a_rule(facts) else None
+            groups = self._seen[known] = tuple(self._groups(facts))
             self._made_accounts = self._made_accounts or _makes_account(facts)
-        if caller is not None:
-            self._counts[caller] += 1
+        for group in groups:
+            self._counts[group] += 1
 
     def note(self, verdict: Verdict) -> None:
         """Remember the findings that later entries of their principals may end or add to."""
@@ -71,12 +72,14 @@ class FileWindows:
 
     @property
     def wanted(self) -> bool:
-        """Whether any caller did enough for a window rule to speak, so that a second pass is worth it."""
-        self._callers = frozenset(caller for caller, count in self._counts.items() if count >= LEAST)
+        """Whether somebody did enough for a window rule to speak, so that a second pass is worth it."""
+        least = {rule.id: rule.counted.least for rule in self._rules if rule.counted}
+        counts = [*self._counts.items(), *((group, len(targets)) for group, targets in self._targets.items())]
+        self._reached = frozenset((per, who) for (rule_id, per, who), count in counts if count >= least[rule_id])
         if not self._made_accounts:
             self._noted = [finding for finding in self._noted if finding.rule_id in _ENDED]
         self._actors = frozenset(finding.principal for finding in self._noted)
-        return bool(self._callers or self._actors)
+        return bool(self._reached or self._actors)
 
     def keep(self, line: bytes) -> None:
         """Keep an entry of one of those callers, or of whom a finding waits for."""
@@ -131,7 +134,7 @@ class FileWindows:
 
     def _is_awaited(self, entry: LogEntry) -> bool:
         """Whether the facts of an entry say that a window rule could build on it, or that a finding waits for it."""
-        if _caller(entry.facts) in self._callers:
+        if any((per, who(entry.facts)) in self._reached for per, who in _WHO.items()):
             return True
         actors = self._actors
         return bool(actors) and (
@@ -140,25 +143,39 @@ class FileWindows:
             or (_makes_account(entry.facts) and f"serviceAccount:{entry.target}" in actors)
         )
 
-    def _counts_for_a_rule(self, facts: Facts) -> bool:
+    def _groups(self, facts: Facts) -> Iterator[_Group]:
+        """Where an entry counts, each time it comes; a target counts once, and at once."""
         deed = facts.proto_payload
         if not deed.method_name:
-            return False
-        if deed.status.code or deed.authentication_info.service_account_key_name:
-            return True
-        key = (deed.service_name, deed.method_name)
-        named = self._named.get(key)
-        if named is None:
+            return
+        for rule_id, counted in self._counting(deed.service_name, deed.method_name, deed.status.code):
+            who = _WHO[counted.per](facts)
+            if not who:
+                continue
+            group = (rule_id, counted.per, who)
+            if not counted.by_target:
+                yield group
+            elif len(targets := self._targets.setdefault(group, set())) < counted.least:
+                targets.add(facts.resource.labels.email_id or repr(hash(facts)))
+
+    def _counting(self, service: str, method: str, code: int) -> tuple[tuple[str, Counted], ...]:
+        key = (service, method, code == _PERMISSION_DENIED)
+        found = self._named.get(key)
+        if found is None:
             if len(self._named) > _MOST_REMEMBERED:  # hostile method names must not fill the memory
                 self._named.clear()
-            named = self._named[key] = any(
-                method.matches(*key)
+            found = self._named[key] = tuple(
+                (rule.id, counted)
                 for rule in self._rules
-                if not rule.reads_any_method
-                for method in rule.methods
-                if method.service != "iamcredentials.googleapis.com"  # counted by their refusals
+                if (counted := rule.counted) is not None
+                and (key[2] or not counted.refused)
+                and _counts(counted.methods or rule.methods, service, method)
             )
-        return named
+        return found
+
+
+def _counts(methods: Sequence[Method], service: str, method: str) -> bool:
+    return not methods or any(known.matches(service, method) for known in methods)
 
 
 def _makes_account(facts: Facts) -> bool:
@@ -172,3 +189,17 @@ def _caller(facts: Facts) -> int:
     if who.principal_email or who.principal_subject:
         return hash((who.principal_email, who.principal_subject))
     return hash(deed.request_metadata)
+
+
+def _address(facts: Facts) -> int:
+    address = facts.proto_payload.request_metadata.caller_ip
+    return hash(address) if address else 0
+
+
+def _key(facts: Facts) -> int:
+    name = facts.proto_payload.authentication_info.service_account_key_name
+    return hash(name) if name else 0
+
+
+_WHO: Final = {"caller": _caller, "address": _address, "key": _key}
+"""Who counts together, as a number; 0 for nobody."""

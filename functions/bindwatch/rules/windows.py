@@ -5,7 +5,7 @@ from typing import Final
 
 from bindwatch.model.finding import Category, Severity
 from bindwatch.model.principal import parse_email
-from bindwatch.rule import Context, Match, Rule, WindowRow, window_rule
+from bindwatch.rule import Context, Counted, Match, Rule, WindowRow, window_rule
 from bindwatch.rules.callers import is_expected
 from bindwatch.rules.methods import MINT
 
@@ -16,6 +16,7 @@ _MOST_NAMED: Final = 10
     "service-account-fan-out",
     Severity.HIGH,
     Category.THREAT,
+    counted=Counted(least=5, refused=True, by_target=True),
     methods=MINT,
     techniques=["T1087.004", "T1548.005"],
     equivalents=["stratus:gcp.privilege-escalation.impersonate-service-accounts"],
@@ -57,6 +58,7 @@ def service_account_fan_out(row: WindowRow, context: Context) -> Iterator[Match]
     "denial-burst",
     Severity.MEDIUM,
     Category.THREAT,
+    counted=Counted(least=20, refused=True),
     techniques=["T1087.004", "T1069.003"],
     equivalents=[
         "elastic:ml_gcp_error_message_spike",

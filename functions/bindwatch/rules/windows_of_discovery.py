@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from bindwatch.model.finding import Category, Confidence, Severity
-from bindwatch.rule import Context, Match, Method, Rule, WindowRow, window_rule
+from bindwatch.rule import Context, Counted, Match, Method, Rule, WindowRow, window_rule
 from bindwatch.rules.kubernetes_entry import KUBERNETES, reads
 from bindwatch.rules.methods import CRM, IAM, activity, data_access
 from bindwatch.rules.windows import caller_of, is_automation, origin_of, some_of
@@ -23,6 +23,7 @@ def _weighed(severity: Severity, row: WindowRow, context: Context) -> Severity:
     "identity-enumeration",
     Severity.LOW,
     Category.THREAT,
+    counted=Counted(least=8),
     methods=(
         *data_access(
             IAM,
@@ -71,6 +72,7 @@ def identity_enumeration(row: WindowRow, context: Context) -> Iterator[Match]:
     "apis-disabled-in-bulk",
     Severity.HIGH,
     Category.THREAT,
+    counted=Counted(least=6),
     methods=activity("serviceusage.googleapis.com", "google.api.serviceusage.v1*.ServiceUsage.DisableService"),
     techniques=["T1562.001"],
     equivalents=["secops:gcp_multiple_service_apis_disabled"],
@@ -103,6 +105,7 @@ def apis_disabled_in_bulk(row: WindowRow, context: Context) -> Iterator[Match]:
     "hmac-keys-deleted-in-bulk",
     Severity.MEDIUM,
     Category.THREAT,
+    counted=Counted(least=2),
     methods=activity("storage.googleapis.com", "storage.hmacKeys.delete"),
     techniques=["T1531"],
     equivalents=["secops:gcp_multiple_hmac_keys_deleted"],
@@ -135,6 +138,7 @@ def hmac_keys_deleted_in_bulk(row: WindowRow, context: Context) -> Iterator[Matc
     "key-used-from-many-networks",
     Severity.MEDIUM,
     Category.THREAT,
+    counted=Counted(least=3, per="key"),
     techniques=["T1552.004", "T1078.004"],
     equivalents=["secops:gcp_service_account_key_used_from_multiple_countries"],
 )
@@ -169,6 +173,7 @@ def key_used_from_many_networks(row: WindowRow, context: Context) -> Iterator[Ma
     "kubernetes-secrets-enumerated",
     Severity.MEDIUM,
     Category.THREAT,
+    counted=Counted(least=10),
     methods=reads("core.v1.secrets.get", "core.v1.secrets.list"),
     techniques=["T1552.007"],
     equivalents=[
@@ -206,6 +211,7 @@ def kubernetes_secrets_enumerated(row: WindowRow, context: Context) -> Iterator[
     "kubernetes-denial-burst",
     Severity.MEDIUM,
     Category.THREAT,
+    counted=Counted(least=10, refused=True),
     methods=(Method(KUBERNETES, "*"),),
     techniques=["T1613"],
     equivalents=[
@@ -245,6 +251,7 @@ def kubernetes_denial_burst(row: WindowRow, context: Context) -> Iterator[Match]
     "kubernetes-permissions-asked",
     Severity.LOW,
     Category.THREAT,
+    counted=Counted(least=5),
     methods=(
         *reads("authorization.v1.selfsubjectaccessreviews.create", "authorization.v1.selfsubjectrulesreviews.create"),
         *activity(KUBERNETES, "io.k8s.authorization.v1.selfsubject*reviews.create"),
@@ -284,6 +291,7 @@ def kubernetes_permissions_asked(row: WindowRow, context: Context) -> Iterator[M
     "sign-in-failures",
     Severity.LOW,
     Category.THREAT,
+    counted=Counted(least=5),
     methods=login("loginFailure"),
     techniques=["T1110"],
     equivalents=["csa:1.02", "csa:1.03", "splunk:gcp_multiple_failed_mfa_requests_for_user"],
@@ -315,6 +323,7 @@ def sign_in_failures(row: WindowRow, context: Context) -> Iterator[Match]:
     "sign-in-failures-from-one-address",
     Severity.MEDIUM,
     Category.THREAT,
+    counted=Counted(least=5, per="address"),
     methods=login("loginFailure"),
     techniques=["T1110.003"],
     equivalents=[
@@ -350,6 +359,7 @@ def sign_in_failures_from_one_address(row: WindowRow, context: Context) -> Itera
     "tag-bound-then-used",
     Severity.MEDIUM,
     Category.THREAT,
+    counted=Counted(least=1, methods=activity(CRM, "*TagBindings.CreateTagBinding")),
     methods=(*activity(CRM, "*TagBindings.CreateTagBinding"), Method("*", "*SetIamPolicy")),
     techniques=["T1548", "T1098"],
     equivalents=["panther:GCP.Privilege.Escalation.Via.TagBinding.Group", "panther:GCP.IAM.Tag.Enumeration"],

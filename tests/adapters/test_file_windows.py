@@ -1,0 +1,104 @@
+"""Window rules over files: what must be there before a store is made is what their queries ask for."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+
+from bindwatch.adapters.file_windows import FileWindows
+from bindwatch.model.log_wire import read_facts
+from bindwatch.rule import Context, Rule
+from bindwatch.rules import WINDOW_RULES
+
+SQL = Path(__file__).parents[2] / "functions" / "bindwatch" / "sql" / "windows"
+NOW = datetime(2026, 3, 2, 12, tzinfo=UTC)
+# They compare with everything that happened, which a part of the entries is not.
+OF_EVERYTHING = {"delegation-without-mint", "log-source-silent", "log-source-late"}
+# Joined with findings, which is counted by the findings.
+OF_FINDINGS = {"workload-identity-broken", "new-account-empowered"}
+
+
+def query(rule: Rule[Any]) -> str:
+    return (SQL / f"{rule.id.replace('-', '_')}.sql").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("rule", WINDOW_RULES, ids=lambda rule: rule.id)
+def test_a_rule_counts_what_its_query_counts(rule: Rule[Any]) -> None:
+    text = query(rule)
+    if rule.counted is None:
+        assert "habits" in text or rule.id in OF_EVERYTHING | OF_FINDINGS, "say what must be there: Counted(…)"
+        return
+    assert rule.id not in OF_EVERYTHING
+    asked = re.search(r"numbered\.\w+ = (\d+)", text)
+    assert rule.counted.least == (int(asked[1]) if asked else 1)
+    assert rule.counted.refused == bool(re.search(r"^\s*(and|where) denied$", text, re.MULTILINE))
+    grouped = {"caller_ip as caller": "address", "key_name as caller": "key"}
+    assert rule.counted.per == next((per for words, per in grouped.items() if words in text), "caller")
+
+
+def entry(number: int, *, method: str = "GenerateAccessToken", **more: Any) -> bytes:
+    deed = {
+        "serviceName": more.get("service", "iamcredentials.googleapis.com"),
+        "methodName": method,
+        "status": {"code": more.get("code", 7)},
+        "authenticationInfo": {"principalEmail": more.get("caller", "eve@example.com"), **more.get("who", {})},
+        "requestMetadata": {"callerIp": more.get("address", "203.0.113.9")},
+    }
+    return msgspec.json.encode(
+        {
+            "logName": "projects/shop/logs/cloudaudit.googleapis.com%2Fdata_access",
+            "insertId": str(number),
+            "timestamp": f"2026-03-02T11:00:{number % 60:02}Z",
+            "resource": {"type": "x", "labels": {"project_id": "shop", "email_id": more.get("target", "")}},
+            "protoPayload": deed,
+        }
+    )
+
+
+def wanted(lines: Iterable[bytes]) -> bool:
+    windows = FileWindows(WINDOW_RULES, Context(as_of=NOW))
+    for line in lines:
+        facts = read_facts(line)
+        assert facts is not None
+        windows.see(facts, hash(facts))
+    return windows.wanted
+
+
+def target(number: int) -> str:
+    return f"sa-{number}@shop.iam.gserviceaccount.com"
+
+
+LOGIN = {"service": "login.googleapis.com", "method": "google.login.LoginService.loginFailure", "code": 0}
+KEY = {"service": "storage.googleapis.com", "method": "storage.objects.get", "code": 0}
+CASES: dict[str, tuple[Callable[[int], bytes], int]] = {
+    "different targets": (lambda number: entry(number, target=target(number)), 5),
+    "refusals of anything": (lambda number: entry(number, service="storage.googleapis.com", method="x"), 20),
+    "people at one address": (lambda number: entry(number, caller=f"u{number}@example.com", **LOGIN), 5),
+    "uses of a key": (lambda number: entry(number, who={"serviceAccountKeyName": "//iam/k"}, **KEY), 3),
+}
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_a_store_is_made_from_the_number_on_that_the_rule_needs(name: str) -> None:
+    make, least = CASES[name]
+    assert not wanted(make(number) for number in range(least - 1))
+    assert wanted(make(number) for number in range(least))
+
+
+def test_one_workload_that_is_refused_the_same_again_makes_no_store() -> None:
+    assert not wanted(entry(number, target=target(1)) for number in range(19))
+
+
+def test_refusals_of_many_callers_make_no_store() -> None:
+    assert not wanted(entry(number, caller=f"u{number}@example.com", target=target(number)) for number in range(500))
+
+
+def test_a_tag_alone_is_reason_enough() -> None:
+    method = "google.cloud.resourcemanager.v3.TagBindings.CreateTagBinding"
+    assert wanted([entry(1, service="cloudresourcemanager.googleapis.com", method=method, code=0)])
