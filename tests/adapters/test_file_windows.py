@@ -19,7 +19,7 @@ from bindwatch.rules import WINDOW_RULES
 SQL = Path(__file__).parents[2] / "functions" / "bindwatch" / "sql" / "windows"
 NOW = datetime(2026, 3, 2, 12, tzinfo=UTC)
 # They compare with everything that happened, which a part of the entries is not.
-OF_EVERYTHING = {"delegation-without-mint", "log-source-silent", "log-source-late"}
+OF_EVERYTHING = {"delegation-without-mint", "log-source-silent", "log-source-late", "canary-lost"}
 # Joined with findings, which is counted by the findings.
 OF_FINDINGS = {"workload-identity-broken", "new-account-empowered"}
 
