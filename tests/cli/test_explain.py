@@ -164,3 +164,28 @@ def test_text_names_what_to_remove_and_how_to_undo_it(tmp_path):
     assert "gcloud" in done.stdout
     assert "undo: gcloud" in done.stdout
     assert "built-in table" in done.stderr
+
+
+def test_a_grant_that_has_run_out_and_a_denied_way_are_told_apart(tmp_path):
+    keys, editor = "roles/iam.serviceAccountKeyAdmin", "roles/editor"
+    over = policy(PROJECT, PROJECT_KIND, ABOVE, (keys, "user:eve@example.com"), (editor, "user:eve@example.com"))
+    over["iamPolicy"]["bindings"][1]["condition"] = {"expression": 'request.time < timestamp("2020-01-01T00:00:00Z")'}
+    deny = {
+        "name": "policies/cloudresourcemanager.googleapis.com%2Fprojects%2Fdemo/denypolicies/no-keys",
+        "rules": [
+            {
+                "denyRule": {
+                    "deniedPrincipals": ["principalSet://goog/public:all"],
+                    "deniedPermissions": ["iam.googleapis.com/serviceAccountKeys.create"],
+                }
+            }
+        ],
+    }
+    path = tmp_path / "assets.json"
+    path.write_text(json.dumps(over) + "\n" + json.dumps(deny) + "\n")
+    held = {row["role"]: row for row in answer("eve@example.com", path, home=tmp_path)["held"]}
+    assert (held[keys]["paths"], held[keys]["denied"]) == (["sa-key-enable"], ["sa-key"])
+    assert (held[editor]["over"], held[editor]["paths"]) == (True, [])
+    text = " ".join(explain("eve@example.com", path, home=tmp_path).stdout.split())
+    assert "a deny policy takes sa-key" in text
+    assert "does not hold now" in text

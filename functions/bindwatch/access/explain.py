@@ -35,8 +35,9 @@ _DECIDING = (
 class HeldRole:
     """One role that a principal has on a resource: by itself, or through `via`, a set it belongs to.
 
-    `paths` are the ways up the role opens by itself where it is bound; `is_known` is false where nobody knows what the
-    role allows, and then no path means nothing. A `condition` may narrow all of it.
+    `paths` are the ways up the role opens by itself where it is bound, without those that a deny policy surely takes:
+    these are `denied`. `is_known` is false where nobody knows what the role allows, and then no path means nothing. A
+    `condition` may narrow all of it; where it surely does not hold now the grant `is_over`, and opens nothing.
     """
 
     resource: str
@@ -46,6 +47,8 @@ class HeldRole:
     via: str
     is_known: bool
     paths: tuple[EscalationPath, ...]
+    denied: tuple[EscalationPath, ...] = ()
+    is_over: bool = False
 
     @property
     def role(self) -> str:
@@ -172,10 +175,20 @@ class Explainer:
         level = level_of(resource)
         paths = () if risk is None else satisfied(risk, level, kind_of(asked, self._inventory))
         via = "" if identity == own else identity
+        ranked = sorted(paths, key=lambda path: (-path.weight, path.id))
+        is_over = binding.condition is not None and self._graph.is_over(binding.condition.expression)
+        taken = self._graph.denied(parse_member(own if via else member), resource)
         return HeldRole(
-            resource, binding, member, own, via, risk is not None,
-            tuple(sorted(paths, key=lambda path: (-path.weight, path.id))),
-        )  # fmt: skip
+            resource=resource,
+            binding=binding,
+            member=member,
+            holder=own,
+            via=via,
+            is_known=risk is not None,
+            paths=() if is_over else tuple(path for path in ranked if not path.mask & taken),
+            denied=() if is_over else tuple(path for path in ranked if path.mask & taken),
+            is_over=is_over,
+        )
 
     def _reached(self, routes: Routes, most: int) -> tuple[Reached, ...]:
         ranked = sorted(routes.steps, key=lambda name: (-round(self._graph.score(name)), routes.steps[name], name))

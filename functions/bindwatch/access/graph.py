@@ -9,6 +9,7 @@ from functools import lru_cache
 
 import msgspec
 
+from bindwatch.access.conditions import is_over
 from bindwatch.access.exposure import Exposures
 from bindwatch.access.grants import Grant, catalogue_of, collect
 from bindwatch.access.guards import Guards
@@ -101,7 +102,8 @@ class AccessGraph:
             if any(group in self._grants.by_identity for group in self._membership.sets_of(member)):
                 self._principals.setdefault(identity, member)
         self._places = Places(inventory, self._principals)
-        guards = Guards(inventory, self._membership, as_of)
+        self._as_of = as_of
+        self._guards = guards = Guards(inventory, self._membership, as_of)
         self._exposures = Exposures(inventory, trusted_domains)
         self._assessor = Assessor(inventory, self._places, guards, self._exposures)
         self._briefs = {
@@ -238,6 +240,14 @@ class AccessGraph:
     def exposure_of(self, principal: Principal) -> Exposure:
         """How many could come to act as the principal."""
         return self._exposures.of(principal)
+
+    def denied(self, principal: Principal, resource: str) -> int:
+        """The dangerous permissions, as a mask, that deny policies surely take from the principal on a resource."""
+        return self._guards.denied(principal, resource)
+
+    def is_over(self, expression: str) -> bool:
+        """Whether a condition surely does not hold at the moment that is judged."""
+        return is_over(expression, self._as_of)
 
     def sets_of(self, principal: Principal) -> tuple[str, ...]:
         """The groups, domains and sets of a pool that surely hold the principal."""

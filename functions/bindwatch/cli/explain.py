@@ -142,6 +142,8 @@ def _held_record(one: HeldRole) -> dict[str, Any]:
         "condition": one.condition,
         "known": one.is_known,
         "paths": [path.id for path in one.paths],
+        "denied": [path.id for path in one.denied],
+        "over": one.is_over,
     }
 
 
@@ -260,12 +262,18 @@ def _holder_lines(one: HeldRole, paint: Paint) -> Iterator[str]:
 
 
 def _weight(one: HeldRole) -> str:
+    if one.is_over:
+        return " (its condition does not hold now: it grants nothing)"
     if not one.is_known:
         return " (UNKNOWN: nobody knows what it allows)"
-    if not one.paths:
-        return ""
-    more = f" and {len(one.paths) - 3} more" if len(one.paths) > 3 else ""
-    return f" ({', '.join(path.id for path in one.paths[:3])}{more})"
+    words = []
+    if one.paths:
+        more = f" and {len(one.paths) - 3} more" if len(one.paths) > 3 else ""
+        words.append(f"{', '.join(path.id for path in one.paths[:3])}{more}")
+    if one.denied:
+        more = f" and {len(one.denied) - 3} more" if len(one.denied) > 3 else ""
+        words.append(f"a deny policy takes {', '.join(path.id for path in one.denied[:3])}{more}")
+    return f" ({'; '.join(words)})" if words else ""
 
 
 def _reached_lines(one: Reached, paint: Paint) -> Iterator[str]:
