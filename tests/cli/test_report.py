@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 
 from bindwatch.adapters.duckdb import DuckDBStore
+from bindwatch.cli.earlier import EarlierScan, read_earlier
 from bindwatch.cli.page import charts
 from bindwatch.cli.page.contents import (
     Card,
@@ -28,7 +29,6 @@ from bindwatch.cli.page.contents import (
     coverage_of,
     history_of,
 )
-from bindwatch.cli.page.earlier import EarlierScan, read_earlier
 from bindwatch.cli.page.render import render
 from bindwatch.errors import ConfigError, InputError
 from bindwatch.model.finding import AssetRef, Severity, State
@@ -142,7 +142,7 @@ def test_a_store_is_reported_with_its_history(tmp_path: Path) -> None:
     assert "since 2026-11-01 12:00" in page
     assert "Open findings over time" in page
     assert "Open findings by category and age" in page
-    assert "the files that were given, as of 2026-11-20 12:00" in page
+    assert "the files given, as of 2026-11-20 12:00" in page
     assert "new or worse" in said
     assert "hierarchy: not in the input" in page, "drawn by the policies it keeps, which is said"
     assert 'class="node"' in page

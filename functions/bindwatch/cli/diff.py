@@ -8,7 +8,7 @@ import click
 
 from bindwatch.adapters.sql_store import plain
 from bindwatch.cli import complete, formats, output, stored
-from bindwatch.cli.page.earlier import read_earlier
+from bindwatch.cli.earlier import read_earlier
 from bindwatch.model.finding import Severity
 
 # what happened → how SARIF compares a result with that of the run before

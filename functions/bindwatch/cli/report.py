@@ -19,6 +19,7 @@ from bindwatch.adapters.inputs import InputReader
 from bindwatch.adapters.kept_policies import kept_policies
 from bindwatch.adapters.sql_store import SqlStore
 from bindwatch.cli import stored
+from bindwatch.cli.earlier import read_earlier
 from bindwatch.cli.outcome import Outcome
 from bindwatch.cli.page.contents import (
     Changes,
@@ -33,7 +34,6 @@ from bindwatch.cli.page.contents import (
     told,
 )
 from bindwatch.cli.page.drawn import Drawn, draw
-from bindwatch.cli.page.earlier import read_earlier
 from bindwatch.cli.page.render import render
 from bindwatch.cli.progress import Progress
 from bindwatch.cli.roles import load, roles_option

@@ -8,9 +8,9 @@ from typing import Any, Final
 
 from bindwatch.adapters.sql_store import SqlStore, plain
 from bindwatch.cli.drawing import short_name
+from bindwatch.cli.earlier import EarlierScan
 from bindwatch.cli.outcome import Outcome
 from bindwatch.cli.page.drawn import Drawn
-from bindwatch.cli.page.earlier import EarlierScan
 from bindwatch.cli.terminal import printable
 from bindwatch.model.finding import Category, Severity
 from bindwatch.model.principal import parse_email, parse_subject
@@ -358,7 +358,7 @@ def coverage_of(store: SqlStore, outcome: Outcome | None = None) -> Coverage:
 
 
 def _scope(scope: str) -> str:
-    return "the files that were given" if scope == "files" else display(scope) if scope else "everything"
+    return "the files given" if scope == "files" else display(scope) if scope else "everything"
 
 
 def _notes(outcome: Outcome) -> Iterable[str]:
