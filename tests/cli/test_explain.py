@@ -189,3 +189,19 @@ def test_a_grant_that_has_run_out_and_a_denied_way_are_told_apart(tmp_path):
     text = " ".join(explain("eve@example.com", path, home=tmp_path).stdout.split())
     assert "a deny policy takes sa-key" in text
     assert "does not hold now" in text
+
+
+def test_a_grant_beyond_the_boundary_of_its_holder_grants_nothing(tmp_path):
+    boundary = {
+        "name": "organizations/1/locations/global/principalAccessBoundaryPolicies/elsewhere",
+        "details": {"rules": [{"effect": "ALLOW", "resources": [f"{PROJECT}-other"]}], "enforcementVersion": "4"},
+    }
+    binding = {
+        "name": "projects/demo/locations/global/policyBindings/b",
+        "target": {"principalSet": PROJECT},
+        "policyKind": "PRINCIPAL_ACCESS_BOUNDARY",
+        "policy": boundary["name"],
+    }
+    found = answer(DEPLOYER, estate(tmp_path, boundary, binding), home=tmp_path)
+    (held,) = found["held"]
+    assert (held["out_of_bounds"], held["paths"], found["score"]) == (True, [], 0)

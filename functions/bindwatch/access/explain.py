@@ -49,6 +49,8 @@ class HeldRole:
     paths: tuple[EscalationPath, ...]
     denied: tuple[EscalationPath, ...] = ()
     is_over: bool = False
+    is_out_of_bounds: bool = False
+    """Whether principal access boundaries keep the holder from the place, so that the grant opens nothing."""
 
     @property
     def role(self) -> str:
@@ -177,7 +179,10 @@ class Explainer:
         via = "" if identity == own else identity
         ranked = sorted(paths, key=lambda path: (-path.weight, path.id))
         is_over = binding.condition is not None and self._graph.is_over(binding.condition.expression)
-        taken = self._graph.denied(parse_member(own if via else member), resource)
+        holder = parse_member(own if via else member)
+        taken = self._graph.denied(holder, resource)
+        is_kept_out = self._graph.is_out_of_bounds(holder, resource)
+        is_void = is_over or is_kept_out
         return HeldRole(
             resource=resource,
             binding=binding,
@@ -185,9 +190,10 @@ class Explainer:
             holder=own,
             via=via,
             is_known=risk is not None,
-            paths=() if is_over else tuple(path for path in ranked if not path.mask & taken),
-            denied=() if is_over else tuple(path for path in ranked if path.mask & taken),
+            paths=() if is_void else tuple(path for path in ranked if not path.mask & taken),
+            denied=() if is_void else tuple(path for path in ranked if path.mask & taken),
             is_over=is_over,
+            is_out_of_bounds=is_kept_out,
         )
 
     def _reached(self, routes: Routes, most: int) -> tuple[Reached, ...]:

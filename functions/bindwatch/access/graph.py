@@ -245,6 +245,10 @@ class AccessGraph:
         """The dangerous permissions, as a mask, that deny policies surely take from the principal on a resource."""
         return self._guards.denied(principal, resource)
 
+    def is_out_of_bounds(self, principal: Principal, resource: str) -> bool:
+        """Whether principal access boundaries surely keep the principal from the resource."""
+        return self._guards.is_out_of_bounds(principal, resource)
+
     def is_over(self, expression: str) -> bool:
         """Whether a condition surely does not hold at the moment that is judged."""
         return is_over(expression, self._as_of)

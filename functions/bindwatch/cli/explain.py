@@ -144,6 +144,7 @@ def _held_record(one: HeldRole) -> dict[str, Any]:
         "paths": [path.id for path in one.paths],
         "denied": [path.id for path in one.denied],
         "over": one.is_over,
+        "out_of_bounds": one.is_out_of_bounds,
     }
 
 
@@ -264,6 +265,8 @@ def _holder_lines(one: HeldRole, paint: Paint) -> Iterator[str]:
 def _weight(one: HeldRole) -> str:
     if one.is_over:
         return " (its condition does not hold now: it grants nothing)"
+    if one.is_out_of_bounds:
+        return " (a principal access boundary keeps it out: it grants nothing)"
     if not one.is_known:
         return " (UNKNOWN: nobody knows what it allows)"
     words = []
