@@ -12,7 +12,7 @@ from bindwatch.engine import Verdict
 from bindwatch.inventory import Inventory, InventoryBuilder, Origin
 from bindwatch.inventory.reading import read_inventory_document
 from bindwatch.model.log_entry import LogEntry
-from bindwatch.pipeline import begin_audit, deliver, reconcile, roll_up_habits, with_previous_policy
+from bindwatch.pipeline import begin_audit, deliver, reconcile, roll_up_habits, with_previous
 from sample_findings import an_entry, at, delivery
 
 SERVICE = "//run.googleapis.com/projects/shop/locations/europe-west1/services/web"
@@ -62,14 +62,14 @@ def test_without_a_policy_before_the_entry_stays_as_it_is(store: DuckDBStore) ->
     entry = written(5, ADA, EVE)
     assert entry.resource == SERVICE
     assert entry.shows_whole_policy
-    assert with_previous_policy(entry, store) is entry
+    assert with_previous(entry, store) is entry
 
 
 def test_an_entry_says_what_it_changed_of_the_audited_policy(store: DuckDBStore) -> None:
     audit(store, 0, inventory(ADA))
-    assert members(with_previous_policy(written(5, ADA, EVE), store)) == ([EVE], [])
-    assert members(with_previous_policy(written(6, EVE), store)) == ([EVE], [ADA])
-    unchanged = with_previous_policy(written(7, ADA), store)
+    assert members(with_previous(written(5, ADA, EVE), store)) == ([EVE], [])
+    assert members(with_previous(written(6, EVE), store)) == ([EVE], [ADA])
+    unchanged = with_previous(written(7, ADA), store)
     assert members(unchanged) == ([], [])
     assert not unchanged.shows_whole_policy
 
@@ -77,13 +77,13 @@ def test_an_entry_says_what_it_changed_of_the_audited_policy(store: DuckDBStore)
 def test_an_entry_is_compared_with_the_entry_before(store: DuckDBStore) -> None:
     deliver([delivery(0, entry=written(0, ADA))], store)
     deliver([delivery(5, entry=written(5, ADA, EVE))], store)
-    assert members(with_previous_policy(written(10, EVE), store)) == ([], [ADA])
-    assert members(with_previous_policy(written(3, EVE), store)) == ([EVE], [ADA]), "what came later is not before"
+    assert members(with_previous(written(10, EVE), store)) == ([], [ADA])
+    assert members(with_previous(written(3, EVE), store)) == ([EVE], [ADA]), "what came later is not before"
 
 
 def test_a_refused_change_is_neither_compared_nor_remembered(store: DuckDBStore) -> None:
     refused = written(0, ADA, status={"code": 7})
-    assert with_previous_policy(refused, store) is refused
+    assert with_previous(refused, store) is refused
     deliver([delivery(0, entry=refused)], store)
     assert store.ask("views/current_grants", {}) == []
 

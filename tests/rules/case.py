@@ -4,8 +4,9 @@
 list of them, or `{"context": {…}, "entries": […], "inventory": […], "expect": {…}}`, all of it optional:
 `context` may set trusted_domains, trusted_projects, automation, break_glass, own_sink, own_sink_filter, roles (custom
 roles with their permissions), and outside (addresses, leaked_keys, countries, and places by address); `inventory` holds
-documents as `bindwatch scan` reads them (with entries: what the rules know besides; without: what is judged); `expect`
-what every finding of the rule must have (severity, state, subject, cause, …).
+documents as `bindwatch scan` reads them (with entries: what the rules know besides; without: what is judged); `before`
+what was known of the object that the entries change; `expect` what every finding of the rule must have (severity,
+state, subject, cause, …).
 """
 
 from __future__ import annotations
@@ -109,11 +110,14 @@ def judge(case: Case) -> tuple[list[Finding], list[Verdict], Mapping[str, Any]]:
         document = {"entries": document}
     elif "protoPayload" in document:
         document = {"entries": [document]}
-    unknown = set(document) - {"context", "entries", "inventory", "expect"}
+    unknown = set(document) - {"context", "entries", "before", "inventory", "expect"}
     assert not unknown, f"{case} has fields nobody reads: {unknown}"
     inventory = inventory_of(document["inventory"]) if "inventory" in document else None
     engine = Engine(context_of(document.get("context", {}), inventory), LOG_RULES, INVENTORY_RULES)
-    verdicts = [engine.judge_entry(from_dict(entry)) for entry in document.get("entries", ())]
+    entries = [from_dict(entry) for entry in document.get("entries", ())]
+    if before := document.get("before"):
+        entries = [entry.known_before(before) for entry in entries]
+    verdicts = [engine.judge_entry(entry) for entry in entries]
     if inventory is not None and "entries" not in document:
         verdicts.append(engine.judge_inventory(inventory))
     findings = [finding for verdict in verdicts for finding in verdict.findings if finding.rule_id == case.rule_id]

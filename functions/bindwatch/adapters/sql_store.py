@@ -1,5 +1,6 @@
 """What both stores have in common: the questions they are asked, and what the answers become."""
 
+import json
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta
@@ -71,6 +72,15 @@ class SqlStore(ABC):
         if not answer:
             return None
         return [(row["role"], row["member"], row["condition"] or "") for row in answer if row["member"]]
+
+    def state_before(self, resource: str, kind: str, before: datetime) -> Mapping[str, str] | None:
+        """See `FindingStore.state_before`."""
+        row = self.latest_snapshot(resource, kind, before=before)
+        return None if row is None else json.loads(row["content"])
+
+    def known_states(self, kind: str) -> Mapping[str, str]:
+        """See `FindingStore.known_states`."""
+        return {row["resource"]: row["snapshot_key"] for row in self.ask("store/snapshots", {"kind": kind})}
 
     def window_rows(self, rule_id: str, *, since: datetime, until: datetime) -> Sequence[WindowRow]:
         """See `FindingStore.window_rows`."""

@@ -17,7 +17,7 @@ from bindwatch.cli.progress import Progress
 from bindwatch.engine import Engine
 from bindwatch.errors import InputError
 from bindwatch.model.log_entry import from_dict
-from bindwatch.pipeline import Delivery, deliver
+from bindwatch.pipeline import Delivery, Past, deliver, with_previous
 from bindwatch.pipeline.rows import digest
 from bindwatch.rule import Context
 from bindwatch.rules import LOG_RULES
@@ -50,16 +50,18 @@ def command(
     entries = findings = bad = 0
     with _opened(place) as store:
         post = authorized_post()
+        past = Past(store)
         for page in read_entries(
             post, scopes, entries_filter(_text(checkpoint.at - _INSTANT), _text(checkpoint.end), more)
         ):
             deliveries = []
             for value in page:
                 try:
-                    entry = from_dict(value)
+                    entry = with_previous(from_dict(value), past)
                 except InputError:
                     bad += 1
                     continue
+                past.learn(entry)
                 deliveries.append(
                     Delivery(
                         entry,

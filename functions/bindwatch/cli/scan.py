@@ -23,14 +23,18 @@ from bindwatch.house.exemptions import exempting, expired
 from bindwatch.house.house import House
 from bindwatch.inventory import Inventory
 from bindwatch.model.finding import Severity
+from bindwatch.model.log_entry import LogEntry, decode
 from bindwatch.pipeline import (
     Delivery,
     FindingStore,
+    Past,
     begin_audit,
     deliver,
     finish_audit,
+    in_order,
     reconcile,
     sweep_windows,
+    tells_no_change,
 )
 from bindwatch.rule import Context, Rule, WindowRow
 from bindwatch.rules import LOG_RULES, WINDOW_RULES
@@ -68,7 +72,12 @@ def scan(
     outcome.notes = house.notes
     if store is None:
         windows = FileWindows(window_rules, context)
-        _judge_logs(reader, outcome, _watched(engine, windows))
+        later: list[LogEntry] = []
+        _judge_logs(reader, outcome, _watched(engine, windows, later))
+        for entry in in_order(later, Past()):
+            verdict = engine.judge_entry(entry)
+            windows.note(verdict)
+            outcome.add(verdict)
         if windows.wanted:
             for part in reader.log_lines_again():
                 for line in _lines_of(part):
@@ -97,12 +106,18 @@ def _reader(paths: tuple[str, ...], live: "Live | None", progress: Progress) -> 
     return LiveReader(paths, live, progress.at)
 
 
-def _watched(engine: Engine, windows: FileWindows) -> Judge:
-    """Judge, and let the window rules know of everything."""
+def _watched(engine: Engine, windows: FileWindows, later: list[LogEntry]) -> Judge:
+    """Judge, and let the window rules know of everything.
+
+    Entries that do not say what they changed are kept for `later`: what was before them may come after them.
+    """
 
     def judge(lines: list[bytes]) -> Iterator[tuple[int, Verdict | InputError]]:
+        later.extend(entry for line in lines if tells_no_change(line) and (entry := _decoded(line)) is not None)
         for place, verdict in engine.judge_lines(lines, windows.see):
             if isinstance(verdict, Verdict):
+                if tells_no_change(lines[place]):
+                    continue
                 windows.note(verdict)
             yield place, verdict
 
@@ -122,6 +137,15 @@ def _judge_logs(reader: InputReader, outcome: Outcome, judge: Judge) -> None:
             else:
                 outcome.add(verdict)
         reading.entries += len(lines) - refused
+
+
+def _decoded(line: bytes) -> LogEntry | None:
+    try:
+        entry = decode(line)
+        entry.rest  # noqa: B018 - reads it, or raises
+    except InputError:  # told with its place by who judges it
+        return None
+    return entry
 
 
 def _lines_of(part: Item | Lines) -> list[bytes]:
@@ -149,6 +173,9 @@ def _store_logs(
                 continue
             if time is not None:
                 span[:] = [min(span[0], time), max(span[1], time)] if span else [time, time]
+            if tells_no_change(line):
+                later.append(entry)
+                continue
             origin = engine.context.outside.place(entry.caller_ip)
             batch.append(Delivery(entry, verdict, time or engine.context.as_of, origin))
             if len(batch) >= _BATCH:
@@ -157,8 +184,16 @@ def _store_logs(
             if verdict:
                 yield place, verdict
 
+    later: list[LogEntry] = []
     _judge_logs(reader, outcome, judge)
     deliver(batch, store)
+    compared = [
+        Delivery(entry, engine.judge_entry(entry), entry.time or engine.context.as_of)
+        for entry in in_order(later, Past(store))
+    ]
+    deliver(compared, store)
+    for delivery in compared:
+        outcome.add(delivery.verdict)
     if span:
         until = span[1] + timedelta(seconds=1)
         store.roll_up_habits(span[0], until, now=engine.context.as_of)

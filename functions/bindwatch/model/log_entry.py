@@ -59,6 +59,10 @@ class LogEntry:
     `facts` is what nearly every rule asks; all else comes out of `rest`, which is read when it is first asked for.
     """
 
+    before: Mapping[str, str] | None = None
+    """What was known, before this entry, of the object that it changes; None where nothing was. No log says it: the
+    pipeline attaches it (see `known_before`)."""
+
     is_sealed = False
     """While it is set, asking for more than the facts raises NotInFactsError: what is decided then holds for every
     entry with the same facts."""
@@ -101,6 +105,12 @@ class LogEntry:
     def payload(self) -> RestOfPayload:
         """What the AuditLog message says beyond the facts."""
         return self.rest.proto_payload
+
+    def known_before(self, before: Mapping[str, str]) -> "LogEntry":
+        """The same entry with what was known of the object that it changes."""
+        entry = LogEntry(self.facts, rest=self.rest)
+        entry.before = before
+        return entry
 
     def with_insert_id(self, insert_id: str) -> "LogEntry":
         """The same entry under another insertId."""

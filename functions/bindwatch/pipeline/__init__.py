@@ -27,7 +27,7 @@ from bindwatch.pipeline.reconcile import (
     finish_audit,
     reconcile,
 )
-from bindwatch.pipeline.snapshots import with_previous_policy
+from bindwatch.pipeline.snapshots import Past, in_order, tells_no_change, with_previous
 from bindwatch.pipeline.triage import Mute, close, mute, unmute
 from bindwatch.pipeline.windows import record, roll_up_habits, sweep_windows
 
@@ -45,6 +45,7 @@ __all__ = [
     "Form",
     "Json",
     "Mute",
+    "Past",
     "Published",
     "Reconciliation",
     "Reminders",
@@ -59,11 +60,13 @@ __all__ = [
     "close",
     "deliver",
     "finish_audit",
+    "in_order",
     "mute",
     "reconcile",
     "record",
     "roll_up_habits",
     "sweep_windows",
+    "tells_no_change",
     "unmute",
-    "with_previous_policy",
+    "with_previous",
 ]

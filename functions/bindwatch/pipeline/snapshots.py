@@ -5,34 +5,101 @@ before, such an entry says it, so that what stood before is not reported as give
 """
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
-from datetime import datetime
-from typing import Any, Final
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any, Final, Protocol
 
 import msgspec
 
 from bindwatch.inventory import Inventory, Part
+from bindwatch.inventory.identities import IdentityPoolProvider
 from bindwatch.model.document import Document
 from bindwatch.model.log_entry import LogEntry
 from bindwatch.model.policy import Policy
 from bindwatch.model.principal import parse_member
 from bindwatch.model.resource import project_of
-from bindwatch.pipeline.ports import FindingStore, Row
+from bindwatch.pipeline.ports import Row
 from bindwatch.pipeline.rows import digest, timestamp
+from bindwatch.rules.provider_entry import state_of, written_provider
 
 POLICY: Final = "policy"
+PROVIDER: Final = "provider"
+_NEVER: Final = datetime.max.replace(tzinfo=UTC)
 _SETS_POLICY: Final = ("setiampolicy", "setiampermissions")
 _Grants = list[tuple[str, str, str]]  # role, member, expression of the condition
 
 
-def with_previous_policy(entry: LogEntry, store: FindingStore) -> LogEntry:
-    """The entry with what it changed, where it shows a whole policy without saying so and the one before is known.
+class Known(Protocol):
+    """Who knows how things stood: a store, or the entries that came before."""
 
-    Otherwise the same entry. Asks the store for such entries only.
+    def policy_before(self, resource: str, before: datetime) -> Sequence[tuple[str, str, str]] | None:
+        """The grants (role, member, condition) of a policy as last known before then; None where none was known."""
+
+    def state_before(self, resource: str, kind: str, before: datetime) -> Mapping[str, str] | None:
+        """The fields of an object as last known before then; None where none were known."""
+
+
+class Past:
+    """What the entries of some files told so far, and what a store knows besides: entries are to come in time order."""
+
+    def __init__(self, store: Known | None = None) -> None:
+        self._store = store
+        self._policies: dict[str, Sequence[tuple[str, str, str]]] = {}
+        self._states: dict[tuple[str, str], Mapping[str, str]] = {}
+
+    def policy_before(self, resource: str, before: datetime) -> Sequence[tuple[str, str, str]] | None:
+        """See `Known.policy_before`."""
+        if resource in self._policies or self._store is None:
+            return self._policies.get(resource)
+        return self._store.policy_before(resource, before)
+
+    def state_before(self, resource: str, kind: str, before: datetime) -> Mapping[str, str] | None:
+        """See `Known.state_before`."""
+        if (resource, kind) in self._states or self._store is None:
+            return self._states.get((resource, kind))
+        return self._store.state_before(resource, kind, before)
+
+    def learn(self, entry: LogEntry) -> None:
+        """Remember what an entry wrote."""
+        row = snapshot_of_entry(entry)
+        if row is None:
+            return
+        resource, kind, content = str(row["resource"]), str(row["kind"]), msgspec.json.decode(str(row["content"]))
+        if kind == POLICY:
+            self._policies[resource] = [(item["role"], item["member"], item["condition"]) for item in content]
+        else:
+            self._states[resource, kind] = content
+
+
+def tells_no_change(line: bytes) -> bool:
+    """Whether the text of an entry looks as if it changed something without saying how it was: cheap, may be wrong."""
+    return b"PoolProvider" in line or (b"etIamPolicy" in line and b"policyDelta" not in line)
+
+
+def in_order(entries: Iterable[LogEntry], past: Past) -> Iterator[LogEntry]:
+    """These entries in the order of their time, each with what those before it tell of what it changed."""
+    for entry in sorted(entries, key=lambda each: each.time or _NEVER):
+        compared = with_previous(entry, past)
+        past.learn(compared)
+        yield compared
+
+
+def with_previous(entry: LogEntry, known: Known) -> LogEntry:
+    """The entry with what it changed, where it does not say so itself and what was before is known.
+
+    Otherwise the same entry. Asks for such entries only.
     """
-    if entry.failed or not entry.shows_whole_policy or entry.time is None:
+    if entry.failed:
         return entry
-    before = store.policy_before(entry.resource, entry.time)
+    if _writes_provider(entry):
+        provider = written_provider(entry)
+        if provider is None or provider.created or entry.time is None:
+            return entry
+        fields = known.state_before(provider.name, PROVIDER, entry.time)
+        return entry if fields is None else entry.known_before(fields)
+    if not entry.shows_whole_policy or entry.time is None:
+        return entry
+    before = known.policy_before(entry.resource, entry.time)
     if before is None:
         return entry
     old, new = Counter(before), Counter(_grants_of(entry.requested_policy))
@@ -43,7 +110,9 @@ def with_previous_policy(entry: LogEntry, store: FindingStore) -> LogEntry:
 
 
 def snapshot_of_entry(entry: LogEntry) -> Row | None:
-    """The policy an entry wrote, as a row; None where it wrote or shows none."""
+    """The policy or the provider that an entry wrote, as a row; None where it wrote or shows none."""
+    if _writes_provider(entry):
+        return _snapshot_of_provider(entry)
     if not entry.method.lower().endswith(_SETS_POLICY):  # first: it is asked of every entry
         return None
     if entry.failed or entry.time is None:
@@ -54,6 +123,39 @@ def snapshot_of_entry(entry: LogEntry) -> Row | None:
     grants = _grants_of(policy)
     etag = entry.response.text("etag") or policy.text("etag")
     return _row(entry.resource, entry.project, grants, etag, entry.time)
+
+
+def _writes_provider(entry: LogEntry) -> bool:
+    return entry.method.endswith("PoolProvider")
+
+
+def _snapshot_of_provider(entry: LogEntry) -> Row | None:
+    provider = written_provider(entry)
+    if provider is None or entry.failed or entry.time is None:
+        return None
+    return _state_row(provider.name, entry.project, PROVIDER, provider.state(entry.before or {}), entry.time)
+
+
+def _state_row(resource: str, project: str, kind: str, fields: Mapping[str, str], seen_at: datetime) -> Row:
+    content = msgspec.json.encode(dict(sorted(fields.items()))).decode()
+    return {
+        "snapshot_key": digest(resource, kind, content),
+        "resource": resource,
+        "kind": kind,
+        "seen_at": timestamp(seen_at),
+        "etag": "",
+        "content": content,
+        "project": project or project_of(resource),
+        "grants": [],
+    }
+
+
+def states_of_inventory(inventory: Inventory, known: Mapping[str, str], seen_at: datetime) -> Iterator[Row]:
+    """The providers of an inventory that are not as last `known` (key by resource)."""
+    for provider in inventory.all(IdentityPoolProvider):
+        row = _state_row(provider.name, provider.project, PROVIDER, state_of(provider), seen_at)
+        if known.get(provider.name) != row["snapshot_key"]:
+            yield row
 
 
 def snapshots_of_inventory(

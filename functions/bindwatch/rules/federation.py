@@ -1,7 +1,6 @@
 """Rules on trust in other identity systems: workload and workforce pools, their providers, token exchange, sign-on."""
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
 from typing import Final
 from urllib.parse import urlsplit
 
@@ -16,6 +15,7 @@ from bindwatch.model.principal import parse_subject
 from bindwatch.rule import Context, Match, Outcome, log_rule
 from bindwatch.rules.callers import is_expected
 from bindwatch.rules.methods import IAM, STS, activity, data_access
+from bindwatch.rules.provider_entry import WrittenProvider, camel, is_narrowed, written_provider
 
 _POOLS: Final = "google.iam.v1*.WorkloadIdentityPools"
 _WORKFORCE: Final = "google.iam.admin.v1*.WorkforcePools"
@@ -114,42 +114,6 @@ def _conditioned(provider: str, issuer: str, aws_account: str, *, shared: bool) 
     )
 
 
-@dataclass(frozen=True, slots=True)
-class _Provider:
-    name: str
-    body: Document
-    created: bool
-    mask: frozenset[str]
-
-    def touched(self, field: str) -> bool:
-        """Whether the call set the field: all of them on creation, those of the mask on update."""
-        if self.created or not self.mask:
-            return True
-        return any(item == field or item.startswith(f"{field}.") for item in self.mask)
-
-
-def _provider(entry: LogEntry) -> _Provider | None:
-    request = entry.request
-    for kind in ("workloadIdentityPoolProvider", "workforcePoolProvider"):
-        if request.has(kind):
-            break
-    else:
-        return None
-    body = request.document(kind)
-    created = entry.method.rpartition(".")[2].startswith("Create")
-    name = body.text("name") or entry.raw_resource_name
-    if "/providers/" not in name:
-        provider_id = request.text(f"{kind}Id") or "unnamed"
-        name = f"{request.text('parent') or name}/providers/{provider_id}"
-    mask = frozenset(_camel(item) for item in request.text("updateMask").split(",") if item)
-    return _Provider(entry.named(name), body, created, mask)
-
-
-def _camel(path: str) -> str:
-    head, *rest = path.strip().split("_")
-    return head + "".join(part[:1].upper() + part[1:] for part in rest)
-
-
 @log_rule(
     "provider-without-condition",
     Severity.HIGH,
@@ -174,7 +138,7 @@ def provider_without_condition(entry: LogEntry, context: Context) -> Iterator[Ma
     Whether a condition is tight enough cannot be told in general: any text but `true` counts. On an update that
     does not name the condition the old one stays, and nothing is said.
     """
-    provider = _provider(entry)
+    provider = written_provider(entry)
     if provider is None or "/workforcePools/" in provider.name:
         return
     body = provider.body
@@ -233,9 +197,9 @@ def pool_provider_changed(entry: LogEntry, context: Context) -> Iterator[Match]:
     Set-up and planned changes: INFO for named automation.
 
     ## Blind spots
-    What was there before is not logged: the old issuer or condition must come from an inventory.
+    What was there before is not logged: where it is known, provider-trust-widened compares.
     """
-    provider = _provider(entry)
+    provider = written_provider(entry)
     if provider is None:
         return
     body, name = provider.body, provider.name.rpartition("/")[2]
@@ -255,7 +219,7 @@ def pool_provider_changed(entry: LogEntry, context: Context) -> Iterator[Match]:
     )
 
 
-def _heavy_changes(provider: _Provider, body: Document) -> tuple[bool, list[str]]:
+def _heavy_changes(provider: WrittenProvider, body: Document) -> tuple[bool, list[str]]:
     notes, heavy = [], False
     if provider.touched("oidc") and (body.text("oidc.jwksJson") or "oidc.jwksJson" in provider.mask):
         notes.append("Its signing keys were uploaded by hand, so the issuer itself is no longer asked.")
@@ -276,6 +240,94 @@ def _heavy_changes(provider: _Provider, body: Document) -> tuple[bool, list[str]
         notes.append("It was switched on again.")
         heavy = True
     return heavy, notes
+
+
+@log_rule(
+    "provider-trust-widened",
+    Severity.HIGH,
+    Category.THREAT,
+    methods=_PROVIDER_WRITES,
+    techniques=["T1556.007", "T1199"],
+)
+def provider_trust_widened(entry: LogEntry, context: Context) -> Iterator[Match]:
+    """An identity provider was changed so that it lets others in than before.
+
+    ## Why it matters
+    A condition that asks for less, another issuer or another mapping of the subject give the pool's identities to other
+    tokens. No policy changes, so every binding goes on looking right.
+
+    ## What to do
+    Compare with the source and put the old value back, which the finding holds. Look at token exchanges since.
+
+    ## Known false positives
+    Planned changes: MEDIUM for named automation. A condition that was only rewritten: MEDIUM.
+
+    ## Blind spots
+    The log does not say what was there before: it is known from an audit or from an earlier entry, else nothing is
+    said here. Whether a rewritten condition lets more in cannot be told from its text.
+    """
+    provider = written_provider(entry)
+    if provider is None or provider.created or not entry.before:
+        return
+    before = entry.before
+    after = provider.state(before)
+    changes = list(_widened(before, after))
+    if not changes:
+        return
+    name = provider.name.rpartition("/")[2]
+    severity = max(severity for severity, _ in changes)
+    if is_expected(entry.caller, context):
+        severity = min(severity, Severity.MEDIUM)
+    yield Match(
+        subject=f"{provider.name} {' '.join(sorted(key for key in after if after[key] != before.get(key)))}",
+        title=f"{entry.caller_name} changed whom identity provider {name} lets in",
+        resource_name=provider.name,
+        severity=severity,
+        notes=tuple(words for _, words in changes),
+        remediation=_put_back(provider.name, before, after),
+    )
+
+
+def _widened(before: Mapping[str, str], after: Mapping[str, str]) -> Iterator[tuple[Severity, str]]:
+    """What lets others in, and how much it weighs; fields of which the old value is not known are left out."""
+    changed = {name for name, old in before.items() if name in after and after[name] != old}
+    if "condition" in changed:
+        old, new = before["condition"], after["condition"]
+        if old and not new:
+            yield Severity.HIGH, f"The condition was removed. It was: {old}"
+        elif not old or is_narrowed(old, new):
+            pass
+        elif is_narrowed(new, old):
+            yield Severity.HIGH, f"The condition asks for less. It was: {old}. It is: {new}"
+        else:
+            yield Severity.MEDIUM, f"The condition is another. It was: {old}. It is: {new}"
+    for name, what in (("issuer", "issuer"), ("aws_account", "AWS account")):
+        if name in changed and before[name]:
+            yield Severity.HIGH, f"The {what} was {before[name]}. It is {after[name] or 'none'}"
+    if "keys" in changed and after["keys"]:
+        yield Severity.HIGH, "Its signing keys were uploaded by hand; until now the issuer was asked."
+    if "mapping" in changed and before["mapping"]:
+        yield Severity.HIGH, f"Claims become other subjects. The mapping was: {before['mapping']}"
+    if "audiences" in changed and set(after["audiences"].split()) - set(before["audiences"].split()):
+        were = before["audiences"] or "its own"
+        yield Severity.MEDIUM, f"It accepts more audiences: {after['audiences']}. They were: {were}"
+
+
+def _put_back(name: str, before: Mapping[str, str], after: Mapping[str, str]) -> Remediation | None:
+    words = name.split("/")
+    old = before.get("condition", "")
+    if not old or after.get("condition") == old or "workloadIdentityPools" not in words or "projects" not in words:
+        return None
+    kind = "aws" if after.get("aws_account") else "oidc" if after.get("issuer") else ""
+    if not kind:
+        return None
+    pool, project = words[words.index("workloadIdentityPools") + 1], words[words.index("projects") + 1]
+    update = (
+        "gcloud", "iam", "workload-identity-pools", "providers", f"update-{kind}", words[-1],
+        f"--workload-identity-pool={pool}", "--location=global", f"--project={project}",
+    )  # fmt: skip
+    undo = (*update, f"--attribute-condition={after.get('condition', '')}")
+    return remedy("Put the old condition back", Run((*update, f"--attribute-condition={old}"), undo))
 
 
 @log_rule(
@@ -350,7 +402,7 @@ def trust_revived(entry: LogEntry, context: Context) -> Iterator[Match]:
     """
     verb = entry.method.rpartition(".")[2]
     if verb.startswith("Update"):
-        mask = {_camel(item).rpartition(".")[2] for item in entry.request.text("updateMask").split(",")}
+        mask = {camel(item).rpartition(".")[2] for item in entry.request.text("updateMask").split(",")}
         body = entry.request.document("workloadIdentityPool") or entry.request.document("workforcePool")
         if "disabled" not in mask or body.flag("disabled") is True:
             return
@@ -533,6 +585,7 @@ def pool_policy_changed(entry: LogEntry, context: Context) -> Iterator[Match]:
 RULES = (
     provider_without_condition,
     pool_provider_changed,
+    provider_trust_widened,
     workload_pool_gone,
     trust_revived,
     workforce_pool_changed,

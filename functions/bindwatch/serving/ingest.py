@@ -17,7 +17,7 @@ from bindwatch.pipeline import (
     FindingStore,
     announce_all,
     deliver,
-    with_previous_policy,
+    with_previous,
 )
 from bindwatch.serving.counters import Counters
 from bindwatch.serving.log_lines import Log
@@ -83,7 +83,7 @@ class Ingest:
         try:
             # Threads share the engine: rules are pure, and what it remembers is single sets and dictionaries.
             decoded, verdict = self._engine.judge_data(message.data)
-            entry = with_previous_policy(_told_apart(decoded, message.data), self._store)
+            entry = with_previous(_told_apart(decoded, message.data), self._store)
             if entry is not decoded:
                 verdict = self._engine.judge_entry(entry)
         except InputError as error:

@@ -2,6 +2,7 @@
 -- @kind string: policy, provider, deny-policies or roles.
 select
     resource,
+    snapshot_key,
     content,
     seen_at
 from `${dataset}.snapshots`

@@ -3,6 +3,7 @@
 -- @kind string: policy, provider, deny-policies or roles.
 SELECT
   resource,
+  snapshot_key,
   content,
   seen_at
 FROM snapshots
