@@ -7,8 +7,8 @@ import random
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
-import msgspec
 import pytest
 
 from bindwatch.adapters.bigquery import BigQueryStore
@@ -257,6 +257,8 @@ def an_act(
     agent: str = "gcloud-python/3.4.1 gl-python/3.13.7",
     via: str = "",
     place: Place = NOWHERE,
+    kind: str = "service_account",
+    **payload: Any,
 ) -> Delivery:
     """One call that a story needs."""
     who = {"principalSubject": caller} if caller == POD else {"principalEmail": caller}
@@ -267,7 +269,10 @@ def an_act(
             "logName": "projects/shop/logs/cloudaudit.googleapis.com%2Factivity",
             "insertId": f"{minutes}{caller}{method}{target}{code}{place}",
             "timestamp": written(at(minutes)),
-            "resource": {"labels": {"project_id": "shop"} | ({"email_id": target} if target else {})},
+            "resource": {
+                "type": kind,
+                "labels": {"project_id": "shop"} | ({"email_id": target} if target else {}),
+            },
             "protoPayload": {
                 "serviceName": service,
                 "methodName": method,
@@ -276,6 +281,7 @@ def an_act(
                 "authenticationInfo": who | hops,
                 "authorizationInfo": [permission],
                 "requestMetadata": {"callerIp": "192.0.2.9", "callerSuppliedUserAgent": agent},
+                **payload,
             },
         }
     )
@@ -299,15 +305,15 @@ def stories() -> Iterator[Delivery]:
     yield an_act(-30, CART, place=away, agent="curl/8")
     iam = "iam.googleapis.com"
     yield an_act(-60, "eve@example.com", service=iam, method="google.iam.admin.v1.CreateServiceAccount", target=HELPER)
-    grant = an_act(-55, "eve@example.com", service="cloudresourcemanager.googleapis.com", method="SetIamPolicy")
     delta = {"action": "ADD", "role": "roles/owner", "member": f"serviceAccount:{HELPER}"}
-    raw = msgspec.Raw(msgspec.json.encode({"policyDelta": {"bindingDeltas": [delta]}}))
-    entry = LogEntry(grant.entry.wire, msgspec.structs.replace(grant.entry.payload, service_data=raw))
-    entry = LogEntry(
-        msgspec.structs.replace(entry.wire, resource=msgspec.structs.replace(entry.wire.resource, type="project")),
-        entry.payload,
+    yield an_act(
+        -55,
+        "eve@example.com",
+        service="cloudresourcemanager.googleapis.com",
+        method="SetIamPolicy",
+        kind="project",
+        serviceData={"policyDelta": {"bindingDeltas": [delta]}},
     )
-    yield Delivery(entry, Engine(Context(), LOG_RULES).judge_entry(entry), at(-55))
 
 
 def fill(store: SqlStore, entries: int) -> None:
