@@ -32,7 +32,7 @@ from bindwatch.cli.page.contents import (
 from bindwatch.cli.page.render import render
 from bindwatch.errors import ConfigError, InputError
 from bindwatch.model.finding import AssetRef, Severity, State
-from bindwatch.pipeline import deliver
+from bindwatch.pipeline import begin_audit, deliver, finish_audit
 from sample_findings import a_finding, at, delivery
 from sample_reports import NOW, report, row
 
@@ -218,6 +218,30 @@ def test_what_happened_to_a_finding_last_decides(tmp_path: Path) -> None:
         days = history_of(store)
         assert [sum(day.counts.values()) for day in days] == [1, 3]
         assert not coverage_of(store).looks
+
+
+def stored_report(path: Path, *args: object) -> str:
+    page, _ = bindwatch("report", "--store", path, "-q", *args)
+    return page
+
+
+def test_last_time_is_the_run_before_or_a_week_ago(tmp_path: Path) -> None:
+    path = tmp_path / "store.duckdb"
+    moment = at(240).isoformat()[:19]
+    with DuckDBStore(str(path)) as store:
+        deliver([opened(1, 0)], store)
+    assert "The first look" in stored_report(path, "--as-of", moment)
+    with DuckDBStore(str(path)) as store:
+        for minutes in (60, 180):
+            run = begin_audit(store, scope="organizations/1", as_of=at(minutes), now=at(minutes))
+            finish_audit(run, store, now=at(minutes))
+    page = stored_report(path, "--as-of", moment)
+    assert f"since {at(60):%Y-%m-%d %H:%M}" in page
+    assert "Nothing new." in page, "what was there before is not new"
+    with DuckDBStore(str(path)) as store:
+        deliver([opened(2, -60 * 24 * 30)], store)
+    week = stored_report(path, "--as-of", moment)
+    assert f"since {at(240) - timedelta(days=7):%Y-%m-%d %H:%M}" in week
 
 
 def a_card(severity: str, finding_id: str) -> Card:

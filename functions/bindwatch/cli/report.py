@@ -2,7 +2,7 @@
 
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -23,6 +23,7 @@ from bindwatch.cli.earlier import read_earlier
 from bindwatch.cli.outcome import Outcome
 from bindwatch.cli.page.contents import (
     Changes,
+    DayCount,
     Report,
     TeamOf,
     cards_of,
@@ -152,6 +153,7 @@ def _gather(
     now = context.as_of
     cards, muted = cards_of(store, now, _team_of(outcome.inventory, house), dated=place is not None)
     coverage = coverage_of(store, outcome)
+    history = history_of(store) if place is not None else ()  # files are one moment
     if since is not None and Path(since).is_file():
         blind = {rule for gap in coverage.gaps for rule in gap.rules}
         changes = changes_from(read_earlier(since), cards, (one.finding_id for one in muted), blind)
@@ -162,7 +164,7 @@ def _gather(
     elif place is None:
         changes = Changes(hint=_NOTHING_BEFORE)
     else:
-        changes = _changes(store, now, since)
+        changes = _changes(store, now, history, since)
     inventory = outcome.inventory
     if place is not None and (inventory is None or not inventory.coverage(Part.POLICIES)):
         inventory = kept_policies(store)
@@ -174,21 +176,31 @@ def _gather(
         changes=changes,
         coverage=coverage,
         muted=muted,
-        history=history_of(store) if place is not None else (),
+        history=history,
         minters=minters_of(store, now - _MINTING),
         drawn=drawn,
         not_drawn=not_drawn,
     )
 
 
-def _changes(store: SqlStore, now: datetime, since: str | None) -> Changes:
+def _changes(store: SqlStore, now: datetime, history: Sequence[DayCount], since: str | None) -> Changes:
     until = now + timedelta(seconds=1)  # what an audit of this very moment saw is part of it
     if since is not None:
         return changes_since(store, stored.moment(since), until)
-    runs = sorted({row["as_of"] for row in store.runs(since=now - timedelta(days=3650)) if row["as_of"] is not None})
-    if len(runs) < 2 and not (runs and runs[0] < now - _USUAL):
-        return Changes(hint=_NOTHING_BEFORE)
-    return changes_since(store, min(runs[-2] if len(runs) > 1 else runs[0], now - _USUAL), until)
+    last_time = _last_time(store, now, history)
+    return changes_since(store, last_time, until) if last_time else Changes(hint=_NOTHING_BEFORE)
+
+
+def _last_time(store: SqlStore, now: datetime, history: Sequence[DayCount]) -> datetime | None:
+    """Right after the run before the last, or a week ago if that is earlier; None where the store is younger."""
+    looked = store.runs(since=now - timedelta(days=3650))
+    runs = sorted({row["as_of"] for row in looked if row["as_of"] is not None and row["as_of"] <= now})
+    before = runs[-2] + timedelta(seconds=1) if len(runs) > 1 else None
+    week_ago = now - _USUAL
+    began = min((*runs, *(count.day for count in history)), default=now)
+    if began < week_ago:
+        return min(before or week_ago, week_ago)
+    return before
 
 
 def _team_of(inventory: Inventory | None, house: House) -> TeamOf:
