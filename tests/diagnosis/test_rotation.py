@@ -22,7 +22,7 @@ from bindwatch.model.change import (
 )
 from bindwatch.model.log_entry import from_dict
 from diagnosis.test_commands import check_gcloud, check_kubectl, parts
-from diagnosis.world import BUCKET, GSA, PROJECT, World, audit, healthy
+from diagnosis.world import BUCKET, GSA, PROJECT, World, audit, healthy, mint
 
 
 def used(world: World) -> Usage:
@@ -125,3 +125,62 @@ def test_an_unknown_account_is_said() -> None:
 )
 def test_the_name_of_the_successor_is_free_and_valid(email: str, taken: tuple[str, ...], successor: str) -> None:
     assert successor_of(email, frozenset(taken)) == successor
+
+
+def test_a_misspelt_account_of_a_listed_project_is_said_with_the_near_one() -> None:
+    with pytest.raises(InputError, match=f"did you mean {GSA}"):
+        rotation_plan(company().inputs(), GSA.replace("cart", "crat"), Usage(GSA))
+
+
+def hosts(world: World) -> None:
+    """A Cloud Run service, a machine and the nodes of a pool run as the account, and a fleet's workload may."""
+    name = f"projects/{PROJECT}/locations/europe-west1/services/front"
+    world[f"projects/{PROJECT}/runtimes.json"] = [
+        {
+            "name": f"//run.googleapis.com/{name}",
+            "assetType": "run.googleapis.com/Service",
+            "resource": {"data": {"spec": {"template": {"spec": {"serviceAccountName": GSA}}}}},
+        }
+    ]
+    world[f"projects/{PROJECT}/instances.json"] = [
+        {
+            "name": "batch-1",
+            "selfLink": f"https://www.googleapis.com/compute/v1/projects/{PROJECT}/zones/europe-west1-b/instances/batch-1",
+            "serviceAccounts": [{"email": GSA, "scopes": ["https://www.googleapis.com/auth/cloud-platform"]}],
+        }
+    ]
+    world.cluster["nodePools"][0]["config"]["serviceAccount"] = GSA
+    world.policy("gsa")[0]["members"].append("serviceAccount:fleet-host.svc.id.goog[shop/other]")
+
+
+def test_the_plan_switches_all_that_runs_as_it() -> None:
+    world = company().twin(hosts)
+    plan = plan_of(world)
+    step = next(step for step in plan.steps if step.title == "Switch what else runs as it")
+    (run,) = step.changes
+    assert run.command() == (
+        f"gcloud run services update front --region=europe-west1 --project={PROJECT} --service-account={plan.successor}"
+    )
+    undo = run.undo()
+    assert undo is not None
+    assert undo.command().endswith(f"--service-account={GSA}")
+    notes = "\n".join(step.notes)
+    assert "instance batch-1 in project" in notes
+    assert "stop it, set the new account" in notes
+    assert "the nodes of" in notes
+    assert "fleet-host.svc.id.goog[shop/other]" in notes
+    assert "service_account_impersonation_url" in notes
+    titles = [step.title for step in plan.steps]
+    assert titles.index("Switch what else runs as it") < titles.index(f"Disable {GSA}")
+
+
+def test_the_plan_of_a_plain_account_has_no_step_for_others() -> None:
+    assert "Switch what else runs as it" not in [step.title for step in plan_of(company()).steps]
+
+
+def test_containment_names_what_stops() -> None:
+    world = company().twin(hosts)
+    world.logs.append(mint({"principalEmail": "deployer@lab-prod.iam.gserviceaccount.com"}))
+    notes = "\n".join(containment_plan(world.inputs(), GSA, used(world)).steps[0].notes)
+    for what in ("Deployment/cart", "front", "batch-1", "deployer@lab-prod", "[shop/other]"):
+        assert what in notes, what

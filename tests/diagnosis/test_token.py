@@ -155,3 +155,32 @@ def test_the_signature_is_checked_against_a_file(tmp_path: Path) -> None:
         assert record["claims"][-1]["name"] == "signature"
         assert text not in result.output
         assert text.split(".")[1][:20] not in result.output
+
+
+@pytest.mark.parametrize(
+    "shape",
+    [
+        "Bearer {}",
+        "Authorization: Bearer {}\n",
+        '"{}"',
+        '{{"id_token": "{}"}}',
+        '{{"access_token": "{}", "expires_in": 3599}}',
+        '{{"kind": "TokenRequest", "status": {{"token": "{}"}}}}',
+    ],
+)
+def test_a_token_is_found_in_what_people_have_at_hand(shape: str) -> None:
+    assert read_token(shape.format(token(claims())), Expected(), NOW).is_good
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("  \n", "empty"),
+        ('{"type": "service_account", "private_key": "synthetic"}', "key file"),
+        ('{"type": "external_account", "audience": "a"}', "credential configuration"),
+        ('{"access_token": "ya29.synthetic"}', "no readable claims"),
+    ],
+)
+def test_what_else_people_give_is_named(text: str, words: str) -> None:
+    with pytest.raises(InputError, match=words):
+        read_token(text, Expected(), NOW)

@@ -41,7 +41,7 @@ def command(
     usage = Usage(account)
     inputs, reading = read_inputs(paths, now, load(roles).catalogue, progress.at, usage.add)
     progress.done()
-    plan = containment_plan(inputs, account) if contain else rotation_plan(inputs, account, usage, successor)
+    plan = containment_plan(inputs, account, usage) if contain else rotation_plan(inputs, account, usage, successor)
     if form == "json":
         json.dump(_record(plan), sys.stdout, indent=2)
         sys.stdout.write("\n")

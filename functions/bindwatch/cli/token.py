@@ -9,7 +9,7 @@ import click
 
 from bindwatch.cli.moment import MOMENT
 from bindwatch.cli.terminal import Paint, printable, wrapped
-from bindwatch.diagnosis.token import Claim, Expected, TokenReport, Verdict, read_token
+from bindwatch.diagnosis.token import Claim, Expected, TokenReport, Verdict, bare, read_token
 from bindwatch.errors import InputError
 from bindwatch.model.finding import Severity
 
@@ -41,6 +41,7 @@ def command(
     now = (as_of if as_of.tzinfo else as_of.replace(tzinfo=UTC)) if as_of else datetime.now(UTC)
     text, written = _read(file)
     expected = Expected(pool=pool, namespace=namespace, service_account=ksa, cluster=cluster, file_time=written)
+    text = bare(text)
     report = read_token(text, expected, now)
     if jwks:
         report = _with_signature(report, text, jwks)

@@ -4,6 +4,7 @@ Disabling an account rejects the tokens it already has, so the old one goes last
 rebind, switch, verify, then disable, wait, delete. Nothing here changes anything.
 """
 
+import difflib
 from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -11,8 +12,10 @@ from datetime import datetime
 
 from bindwatch.diagnosis.case import MINT, Case, Inputs
 from bindwatch.diagnosis.checks.pod import ref_of
+from bindwatch.diagnosis.runs_as import RunsAs, annotated, others, workloads_of
 from bindwatch.errors import InputError
-from bindwatch.inventory.identities import ServiceAccountKey
+from bindwatch.inventory.coverage import Part
+from bindwatch.inventory.identities import ServiceAccount, ServiceAccountKey
 from bindwatch.inventory.workloads import GSA_ANNOTATION, KubernetesServiceAccount
 from bindwatch.model.change import (
     AddBinding,
@@ -29,7 +32,11 @@ from bindwatch.model.change import (
 from bindwatch.model.log_entry import LogEntry
 from bindwatch.model.policy import Binding
 from bindwatch.model.principal import parse_member
-from bindwatch.model.resource import display, project_of_service_account
+from bindwatch.model.resource import display, project_name, project_of_service_account
+
+_SHOWN = ("--limit=20", "--format=json")
+_FURTHER = {False: _SHOWN, True: ("--freshness=30d", *_SHOWN)}
+"""How much of a log to show: gcloud goes back a day only where no time is asked for."""
 
 QUIET_DAYS = 7
 """How long a disabled account stands before it is deleted: weekly jobs show themselves in that time."""
@@ -105,9 +112,8 @@ def rotation_plan(inputs: Inputs, email: str, usage: Usage, successor: str = "")
     old_name, new_name = inventory.service_account_name(email), inventory.service_account_name(new)
     carried, left = _grants(inputs, email, usage)
     trusted = list(_trusts(inputs, old_name))
-    accounts = [
-        item for item in inventory.all(KubernetesServiceAccount) if item.google_service_account.lower() == email
-    ]
+    accounts = workloads_of(inputs, email)
+    rest = others(inputs, email, frozenset(usage.callers))
     keys = [
         key
         for key in inventory.all(ServiceAccountKey)
@@ -141,6 +147,7 @@ def rotation_plan(inputs: Inputs, email: str, usage: Usage, successor: str = "")
             if accounts
             else ("No Kubernetes service account of the input is annotated with it: look for other users.",),
         ),
+        *_rest_step(rest, email, new),
         PlanStep(
             f"Verify: {new} is used, {email} no longer",
             checks=(_log_of(new, known, since), _log_of(email, known, since)),
@@ -177,26 +184,39 @@ def rotation_plan(inputs: Inputs, email: str, usage: Usage, successor: str = "")
     return Plan(email, new, tuple(steps))
 
 
-def containment_plan(inputs: Inputs, email: str) -> Plan:
-    """What stops an account now, tokens and keys included; its workloads stop with it."""
+def _rest_step(rest: tuple[RunsAs, ...], email: str, new: str) -> tuple[PlanStep, ...]:
+    if not rest:
+        return ()
+    changes = [change for item in rest if (change := item.switched(email, new)) is not None]
+    notes = [f"{item.what}: {item.by_hand}." for item in rest if item.by_hand]
+    return (PlanStep("Switch what else runs as it", tuple(changes), notes=tuple(notes)),)
+
+
+def containment_plan(inputs: Inputs, email: str, usage: Usage | None = None) -> Plan:
+    """What stops an account now, tokens and keys included; its workloads stop with it, and are named."""
     email = email.lower()
+    callers = frozenset(usage.callers) if usage is not None else frozenset()
+    stopped = [annotated(inputs, account) for account in workloads_of(inputs, email)]
+    stopped += [item.what for item in others(inputs, email, callers)]
     project = _known(inputs, email)
     name = inputs.inventory.service_account_name(email)
     keys = [key for key in inputs.inventory.all(ServiceAccountKey) if key.service_account.rpartition("/")[2] == email]
     own = [key for key in keys if key.user_managed is not False]
+    seen = inputs.inventory.has(Part.KEYS, name)
     steps = (
         PlanStep(
             "Disable the account: tokens already issued are rejected, too",
             (SetServiceAccountEnabled(email, enabled=False, project=project),),
             (_shell("gcloud", "iam", "service-accounts", "describe", email, f"--project={project}",
                     "--format=value(disabled)"),),
-            ("Every workload that acts as it stops now.",),
+            ("Whatever acts as it stops now.", *(f"Stops: {what}" for what in stopped)),
         ),
         PlanStep(
             "Delete its keys: enabling the account later must not bring them back",
             tuple(DeleteServiceAccountKey(email, key.key_id, project) for key in own),
             (_shell("gcloud", "iam", "service-accounts", "keys", "list", f"--iam-account={email}",
                     "--managed-by=user", f"--project={project}"),),
+            () if own else ((f"The input shows no key of it{'' if seen else ': keys were not read'}."),),
         ),
         PlanStep(
             "Take away who may mint its tokens",
@@ -214,9 +234,15 @@ def containment_plan(inputs: Inputs, email: str) -> Plan:
 def _known(inputs: Inputs, email: str) -> str:
     account = inputs.inventory.service_account(email)
     project = account.project if account is not None else project_of_service_account(email)
-    if account is None and not inputs.inventory.grants_of(f"serviceAccount:{email}") and not project:
-        raise InputError("GSA", f"the input has no service account {email!r}")
-    return inputs.inventory.project_id(project)
+    project = inputs.inventory.project_id(project) if project else ""
+    listed = bool(project) and inputs.inventory.has(Part.SERVICE_ACCOUNTS, project_name(project))
+    unknown = listed or (not project and not inputs.inventory.grants_of(f"serviceAccount:{email}"))
+    if account is None and unknown:
+        names = [item.email for item in inputs.inventory.all(ServiceAccount)]
+        near = difflib.get_close_matches(email, names, n=1)
+        hint = f"; did you mean {near[0]}?" if near else ""
+        raise InputError("GSA", f"the input has no service account {email!r}{hint}")
+    return project
 
 
 def _unique_id(inputs: Inputs, email: str) -> str:
@@ -272,7 +298,7 @@ def _trusts(inputs: Inputs, resource: str) -> Iterator[tuple[Binding, str]]:
                 yield binding, member
 
 
-def _switch(inputs: Inputs, accounts: list[KubernetesServiceAccount], new: str) -> Iterator[Change]:
+def _switch(inputs: Inputs, accounts: tuple[KubernetesServiceAccount, ...], new: str) -> Iterator[Change]:
     for account in accounts:
         case = Case(inputs, account.cluster, account.namespace, account.name)
         yield AnnotateKubernetesServiceAccount(
@@ -294,11 +320,11 @@ def _log_of(email: str, project: str, since: str, *, failed: bool = False) -> st
         query = f'({query} OR resource.labels.email_id="{email}") AND severity>=ERROR'
     if since:
         query += f' AND timestamp>="{since}"'
-    return _shell("gcloud", "logging", "read", query, f"--project={project}", "--limit=20", "--format=json")
+    return _shell("gcloud", "logging", "read", query, f"--project={project}", *_FURTHER[not since])
 
 
 def _log_of_keys(email: str, project: str, since: str) -> str:
     query = f'protoPayload.authenticationInfo.serviceAccountKeyName:"{email}"'
     if since:
         query += f' AND timestamp>="{since}"'
-    return _shell("gcloud", "logging", "read", query, f"--project={project}", "--limit=20", "--format=json")
+    return _shell("gcloud", "logging", "read", query, f"--project={project}", *_FURTHER[not since])

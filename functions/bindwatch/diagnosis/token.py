@@ -84,9 +84,37 @@ def read_token(text: str, expected: Expected, as_of: datetime) -> TokenReport:
     return _Judge(Document(header), payload, expected, as_of).report()
 
 
+def bare(text: str) -> str:
+    """The token in what people have at hand: a header line, a quoted word, the answer of a token endpoint."""
+    token = text.strip()
+    if token.startswith("{") and len(token) <= 2 * _LONGEST:
+        token = _in_answer(token)
+    for prefix in ("authorization:", "bearer "):
+        if token.lower().startswith(prefix):
+            token = token[len(prefix) :].strip()
+    return token.strip("\"'")
+
+
+def _in_answer(text: str) -> str:
+    try:
+        answer = Document(msgspec.json.decode(text))
+    except (ValueError, msgspec.DecodeError, RecursionError):
+        return text
+    if answer.text("type") == "service_account" or answer.has("private_key"):
+        raise InputError(
+            "token", "a key file of a service account, which is no token: keep it secret, better delete it"
+        )
+    if answer.text("type") == "external_account":
+        raise InputError("token", "a credential configuration: give the file it names as its source")
+    fields = ("id_token", "access_token", "accessToken", "token", "status.token")
+    return next((found for name in fields if (found := answer.text(name))), text)
+
+
 def decode(text: str) -> tuple[dict[str, Any], dict[str, Any]]:
     """The header and the claims of a token."""
-    token = text.strip().removeprefix("Bearer ").strip().strip("\"'")
+    token = bare(text)
+    if not token:
+        raise InputError("token", "there is none: the file is empty")
     if len(token) > _LONGEST:
         raise InputError("token", "longer than any token")
     if token.startswith("ya29."):
