@@ -15,6 +15,8 @@ from typing import Any
 import pytest
 
 from bindwatch.diagnosis.chain import diagnose
+from bindwatch.diagnosis.effect import effect
+from bindwatch.model.change import Run
 from diagnosis.twins import TWINS, Twin
 from diagnosis.world import healthy
 
@@ -138,3 +140,19 @@ def test_json_in_commands_is_json() -> None:
                             json.loads(word.partition("=")[2])
                         if words[0] == "printf" and word.startswith("{"):
                             json.loads(word)
+
+
+def test_every_change_says_in_words_what_it_changes() -> None:
+    seen: set[type] = set()
+    for twin in TWINS:
+        for style in twin.styles:
+            root = diagnose(healthy(style).twin(twin.prepare, twin.break_it).case()).root
+            assert root is not None
+            for change in root.found.fix.changes:
+                seen.add(type(change))
+                words = effect(change)
+                assert isinstance(change, Run) or words, change
+                assert "\n" not in words
+                undo = change.undo()
+                assert undo is None or isinstance(undo, Run) or effect(undo), undo
+    assert len(seen) > 15

@@ -17,6 +17,7 @@ from bindwatch.cli.terminal import Paint, printable, wrapped
 from bindwatch.diagnosis.case import Inputs
 from bindwatch.diagnosis.causes import CAUSE_BY_ID
 from bindwatch.diagnosis.chain import Blame, Diagnosis, StepStatus, diagnose, ranked
+from bindwatch.diagnosis.effect import effect
 from bindwatch.diagnosis.probe import Answer, ProbeResult, judge_probe, plan_of, symptoms_of
 from bindwatch.diagnosis.record import diagnosis_record
 from bindwatch.diagnosis.select import Question, all_cases, cases
@@ -278,7 +279,10 @@ def _blame_lines(blame: Blame, paint: Paint, word: str) -> list[str]:
     fix = blame.found.fix
     remediation = fix.remediation
     lines.append(_wrapped("fix", remediation.summary))
-    lines += [f"          {printable(command)}" for command in remediation.commands]
+    for change in fix.changes:
+        if words := effect(change):
+            lines.append(paint.faint(f"          # {printable(words)}"))
+        lines.append(f"          {printable(change.command())}")
     if fix.outside:
         lines.append(_wrapped("note", f"not in any inventory: {fix.outside}"))
     if remediation.risk_of_fix:

@@ -3,6 +3,7 @@
 from typing import Any
 
 from bindwatch.diagnosis.chain import Blame, Diagnosis
+from bindwatch.diagnosis.effect import effect
 from bindwatch.diagnosis.outcome import Evidence, Fix
 from bindwatch.inventory.workloads import Workload
 from bindwatch.model.record import source_record
@@ -52,6 +53,7 @@ def fix_record(fix: Fix) -> dict[str, Any]:
     return {
         "summary": remediation.summary,
         "commands": list(remediation.commands),
+        "effects": [effect(change) for change in fix.changes],
         "undo": list(remediation.undo),
         "risk_of_fix": remediation.risk_of_fix,
         "outside_inventory": fix.outside or None,
