@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from bindwatch.diagnosis.causes import CAUSE_BY_ID
 from bindwatch.diagnosis.chain import diagnose, ranked
-from bindwatch.diagnosis.symptoms import SYMPTOMS, named_permission, ranked_causes, recognise
+from bindwatch.diagnosis.symptoms import SYMPTOMS, named_api, named_permission, ranked_causes, recognise
 from diagnosis.texts import HELD_OUT, TUNED_ON
 from diagnosis.twins import TWINS
 from diagnosis.world import healthy
@@ -155,3 +155,21 @@ def test_any_text_is_ranked(text: str) -> None:
 
 def test_a_long_text_takes_no_long_time() -> None:
     assert recognise("metadata " * 20_000) == recognise("metadata " * 20_000)
+
+
+@pytest.mark.parametrize(
+    ("text", "api"),
+    [
+        (
+            "Cloud SQL Admin API has not been used in project 111111111111 before or it is disabled. Enable it by"
+            " visiting https://console.developers.google.com/apis/api/sqladmin.googleapis.com/overview?project=1",
+            "sqladmin.googleapis.com",
+        ),
+        ('{"reason": "SERVICE_DISABLED", "metadata": {"service": "storage.googleapis.com"}}', "storage.googleapis.com"),
+        ('{"reason": "SERVICE_DISABLED", "metadata": {"service": "iamcredentials.googleapis.com"}}', ""),
+        ("SERVICE_DISABLED", ""),
+    ],
+)
+def test_an_api_that_is_off_is_named(text: str, api: str) -> None:
+    assert named_api(text) == api
+    assert recognise(text)[0].id == ("other-api-disabled" if api else "api-disabled")

@@ -21,7 +21,7 @@ from bindwatch.diagnosis.effect import effect
 from bindwatch.diagnosis.probe import Answer, ProbeResult, judge_probe, plan_of, symptoms_of
 from bindwatch.diagnosis.record import diagnosis_record
 from bindwatch.diagnosis.select import Question, all_cases, cases
-from bindwatch.diagnosis.symptoms import SYMPTOM_BY_ID, named_permission, ranked_causes, recognise
+from bindwatch.diagnosis.symptoms import SYMPTOM_BY_ID, named_api, named_permission, ranked_causes, recognise
 from bindwatch.errors import BackendError, InputError
 from bindwatch.knowledge.roles import RoleCatalogue
 from bindwatch.model.finding import AssetRef, LogRef, Severity
@@ -320,6 +320,8 @@ def _write_error(text: str, diagnoses: tuple[Diagnosis, ...], form: str, paint: 
         sys.stdout.write("The text says nothing that is known of identity on Google Cloud.\n")
         return
     sys.stdout.write(paint.strong(f"The text says that {symptoms[0].title}.") + "\n")
+    if api := named_api(text):
+        sys.stdout.write(f"It names {printable(api)}: enable that first (gcloud services enable {printable(api)}).\n")
     permission = named_permission(text)
     if permission:
         sys.stdout.write(f"It names the permission {printable(permission)}.\n")

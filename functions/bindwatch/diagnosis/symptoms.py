@@ -37,6 +37,11 @@ _FILE_OF_FLEET: Final = (
 _NO_FILE: Final = (
     r"(?:no such file|not found|cannot find|ENOENT|does not exist|(?:failed|unable) to open|could not open)"
 )
+_API_OFF: Final = r"(?:SERVICE_DISABLED|accessNotConfigured|has not been used in project|API \[[a-z.]+\] not enabled)"
+_OTHER_API: Final = (
+    r"(?:apis/(?:api|library)/|\bservice\\?[\"']?: ?\\?[\"']?|API \[|services/)"
+    r"(?!iamcredentials\.|iam\.|sts\.)[a-z]+\.googleapis\.com"
+)
 _MDS: Final = r"(?:169\.254\.169\.25[24]|metadata\.google\.internal|computeMetadata|Compute Engine metadata)"
 _LATE: Final = r"(?:i/o timeout|timed? ?out|timeout|deadline exceeded|ETIMEDOUT)"
 
@@ -50,8 +55,14 @@ SYMPTOMS: Final[tuple[Symptom, ...]] = (
         "vpc-sc-blocked",
     ),
     _symptom(
+        "other-api-disabled",
+        "an API that the call needs is switched off",
+        rf"{_API_OFF}[^\n]{{0,400}}{_OTHER_API}|{_OTHER_API}[^\n]{{0,400}}{_API_OFF}",
+        "iamcredentials-api-disabled",
+    ),
+    _symptom(
         "api-disabled",
-        "an API is switched off",
+        "the API that mints tokens is switched off",
         r"SERVICE_DISABLED"
         r"|(?:iamcredentials\.googleapis\.com|IAM Service Account Credentials API)[^\n]{0,120}"
         r"(?:has not been used|is disabled|not enabled)"
@@ -392,7 +403,10 @@ SYMPTOM_BY_ID: Final = {item.id: item for item in SYMPTOMS}
 def recognise(text: str) -> tuple[Symptom, ...]:
     """The symptoms in a text, the most telling first; none where it says nothing of identity."""
     text = text[:_LONGEST]
-    return tuple(item for item in SYMPTOMS if item.pattern.search(text))
+    found = tuple(item for item in SYMPTOMS if item.pattern.search(text))
+    if found[:1] == (SYMPTOM_BY_ID["other-api-disabled"],):
+        return tuple(item for item in found if item.id != "api-disabled")
+    return found
 
 
 def ranked_causes(text: str) -> tuple[str, ...]:
@@ -410,6 +424,14 @@ def ranked_causes(text: str) -> tuple[str, ...]:
     for item in symptoms:
         order.update(dict.fromkeys(item.causes))
     return tuple(order)
+
+
+def named_api(text: str) -> str:
+    """The API, other than the one that mints tokens, that a text says is switched off; '' where it names none."""
+    if "other-api-disabled" not in {item.id for item in recognise(text)}:
+        return ""
+    match = re.search(_OTHER_API, text[:_LONGEST], re.IGNORECASE)
+    return re.split(r"[^a-z.]", match[0].lower())[-1] if match else ""
 
 
 _PERMISSION: Final = re.compile(

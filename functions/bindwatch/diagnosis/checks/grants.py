@@ -446,7 +446,14 @@ def credentials_api(case: Case) -> Outcome:
             return Unknown(case.account_unknown)
         return Clear("without impersonation the IAM Service Account Credentials API is not used")
     evidence: list[Evidence] = []
-    refusal = next((item for item in case.refusals if "api-disabled" in item.symptoms), None)
+    refusal = next(
+        (
+            item
+            for item in case.refusals
+            if "api-disabled" in item.symptoms and (item.is_mint or item.service == CREDENTIALS_API)
+        ),
+        None,
+    )
     text, _ = case.said("api-disabled")
     off, unknown = [], []
     for project in _api_projects(case):
