@@ -173,6 +173,15 @@ def test_deny_policies_are_read_oldest_first_and_remembered(world: World) -> Non
     world.now += timedelta(hours=1)
     second = world.audit(seconds=6)
     assert len([reason for reason in second.not_read if "not read yet" in reason]) < len(unread)
+    for _ in range(3):
+        world.now += timedelta(hours=1)
+        last = world.audit(seconds=6)
+    assert not [reason for reason in last.not_read if "not read yet" in reason]
+    world.now += timedelta(hours=1)
+    world.audit(seconds=6)
+    latest = "select resource, max(seen_at) as latest_at from snapshots where kind = 'deny-policies' group by resource"
+    ((oldest,),) = world.ask(f"select min(latest_at) from ({latest})")
+    assert oldest.replace(tzinfo=UTC) >= world.now - timedelta(hours=4)  # each in its turn, none left behind
 
 
 def test_two_denied_projects_are_named_in_the_coverage(world: World) -> None:

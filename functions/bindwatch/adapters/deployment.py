@@ -14,7 +14,7 @@ _PUBSUB: Final = ("pubsub.googleapis.com", "google.pubsub_v1:PublisherClient")
 
 # Quotas: BigQuery 100 requests a second and user; Pub/Sub by bytes. Source: quotas and limits of both (read 2026).
 START_QUERY: Final = Call(
-    *_BIGQUERY, "query_and_wait", ("bigquery.jobs.create",), "roles/bigquery.jobUser", "project", 6000
+    *_BIGQUERY, "query_and_wait", ("bigquery.jobs.create",), "roles/bigquery.jobUser", "project of the store", 6000
 )
 READ_ROWS: Final = Call(
     *_BIGQUERY, "query_and_wait", ("bigquery.tables.getData",), "roles/bigquery.dataViewer", "dataset", 6000
@@ -37,7 +37,7 @@ OPEN_SECRET: Final = Call(
     90_000,
 )
 
-_STORE: Final = (START_QUERY, READ_ROWS, APPEND_ROWS)
+STORE: Final = (START_QUERY, READ_ROWS, APPEND_ROWS)
 _LIVE: Final = (
     *asset_inventory.CALLS,
     *resource_manager.CALLS,
@@ -49,10 +49,10 @@ _LIVE: Final = (
 )
 
 CALLS: Final[dict[str, tuple[Call, ...]]] = {
-    "on_log_entry": (*_STORE, PUBLISH, BURY),
-    "audit": (*_STORE, PUBLISH, *_LIVE),
-    "sweep": (*_STORE, PUBLISH),
+    "on_log_entry": (*STORE, PUBLISH, BURY),
+    "audit": (*STORE, PUBLISH, *_LIVE),
+    "sweep": (*STORE, PUBLISH),
     "hunt": (),
-    "notify": (*_STORE, BURY, OPEN_SECRET),
+    "notify": (*STORE, BURY, OPEN_SECRET),
 }
 """By entry point, every call its identity needs to be allowed; `hunt` judges what it is sent and calls nothing."""

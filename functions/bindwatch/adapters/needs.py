@@ -5,53 +5,23 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Final
 
-from bindwatch.adapters import asset_inventory, cloud_logging, gke, iam_api, resource_manager, service_usage
+from bindwatch.adapters import (
+    asset_inventory,
+    cloud_logging,
+    deployment,
+    gke,
+    iam_api,
+    resource_manager,
+    service_usage,
+)
 from bindwatch.adapters.google_apis import Call, GoogleApis
 
-_BIGQUERY: Final = "bigquery.googleapis.com"
-_CLIENT: Final = "google.cloud.bigquery:Client"
-WRITE_ROWS: Final = Call(
-    _BIGQUERY,
-    _CLIENT,
-    "insert_rows_json",
-    ("bigquery.tables.updateData",),
-    "roles/bigquery.dataEditor",
-    "dataset",
-    0,
-)
-READ_ROWS: Final = Call(
-    _BIGQUERY, _CLIENT, "query", ("bigquery.tables.getData",), "roles/bigquery.dataViewer", "dataset", 0
-)
-RUN_QUERIES: Final = Call(
-    _BIGQUERY, _CLIENT, "query", ("bigquery.jobs.create",), "roles/bigquery.jobUser", "project of the store", 0
-)
-PUBLISH: Final = Call(
-    "pubsub.googleapis.com",
-    "google.pubsub_v1:PublisherClient",
-    "publish",
-    ("pubsub.topics.publish",),
-    "roles/pubsub.publisher",
-    "topic",
-    0,
-)
-_STORE: Final = (WRITE_ROWS, READ_ROWS, RUN_QUERIES)
 _BOUNDARIES: Final = (iam_api.LIST_BOUNDARIES, iam_api.SEARCH_BOUNDARY_BINDINGS)
 _DENY: Final = (iam_api.LIST_DENY, iam_api.GET_DENY)
 
 NEEDS: Final[Mapping[str, tuple[Call, ...]]] = MappingProxyType(
     {
-        "on_log_entry": (*_STORE, PUBLISH),
-        "audit": (
-            *asset_inventory.CALLS,
-            *resource_manager.CALLS,
-            *_DENY,
-            *_BOUNDARIES,
-            iam_api.LIST_ROLES,
-            *_STORE,
-            PUBLISH,
-        ),
-        "sweep": (cloud_logging.LIST_SINKS, *_STORE, PUBLISH),
-        "hunt": (),
+        **deployment.CALLS,
         "scan": (
             *asset_inventory.CALLS,
             *resource_manager.CALLS,
@@ -59,7 +29,7 @@ NEEDS: Final[Mapping[str, tuple[Call, ...]]] = MappingProxyType(
             *_BOUNDARIES,
             cloud_logging.LIST_ENTRIES,
         ),
-        "replay": (cloud_logging.LIST_ENTRIES, *_STORE),
+        "replay": (cloud_logging.LIST_ENTRIES, *deployment.STORE),
         "diagnose": (
             *gke.CALLS,
             *asset_inventory.CALLS,
@@ -86,7 +56,7 @@ def roles_for(name: str) -> dict[tuple[str, str], list[str]]:
     return dict(roles)
 
 
-_NOT_ASKED: Final = frozenset({"topic", "dataset", "project of the store"})
+_NOT_ASKED: Final = frozenset({"topic", "dead-letter topic", "dataset", "secret", deployment.START_QUERY.level})
 _SCOPES: Final = {"organizations": "Organizations", "folders": "Folders", "projects": "Projects"}
 
 

@@ -232,11 +232,13 @@ class Auditor:
         return catalogue
 
     def _remember(self, resource: str, kind: str, content: str) -> None:
+        seen_at = timestamp(self._clock())
         row = {
-            "snapshot_key": digest(resource, kind, content),
+            # With the time: what is as it was a year ago was still seen now, and not a year ago.
+            "snapshot_key": digest(resource, kind, content, seen_at),
             "resource": resource,
             "kind": kind,
-            "seen_at": timestamp(self._clock()),
+            "seen_at": seen_at,
             "etag": "",
             "content": content,
             "project": "",
