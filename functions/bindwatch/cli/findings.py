@@ -12,7 +12,7 @@ _SHOWN: Final = ("severity", "rule_id", "title", "project", "last_seen", "count"
 _ID: Final = 10
 """As much of an id as tells findings apart; `show` and the others take the beginning of one."""
 _ORDERS: Final = {
-    "severity": (("severity", True), ("last_seen", True)),
+    "severity": (("severity", True), ("score", True), ("last_seen", True)),
     "score": (("score", True), ("severity", True)),
     "last-seen": (("last_seen", True),),
     "first-seen": (("first_seen", True),),

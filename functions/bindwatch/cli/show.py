@@ -2,7 +2,7 @@
 
 import json
 import sys
-from typing import Any
+from typing import Any, Final
 
 import click
 
@@ -10,7 +10,13 @@ from bindwatch.adapters.sql_store import plain
 from bindwatch.cli import complete, stored
 from bindwatch.cli.terminal import printable, wrapped
 
-_INDENT = " " * 12
+_INDENT = " " * 14
+_TOLD: Final = {
+    "history": ("observed_at", "change", "source_kind", "severity", "actor", "reason"),
+    "alerts": (),
+    "mutes": (),
+}
+"""What of each part a person is shown; all where nothing is named."""
 
 
 @click.command("show", epilog="Example:  bindwatch show 73eaffef")
@@ -54,8 +60,8 @@ def _write(story: dict[str, Any]) -> None:
         for command_line in fix["commands"]:
             click.echo(f"{_INDENT}  {printable(command_line)}")
         _line("risk", fix["risk_of_fix"])
-        for command_line in fix["undo"]:
-            _line("undo", command_line)
+        for number, command_line in enumerate(fix["undo"]):
+            click.echo(f"  {'' if number else 'undo':<12}{printable(command_line)}")
     for source in finding["evidence"]:
         _line("evidence", source["url"] or source["asset"])
     _line("id", finding["finding_id"])
@@ -63,10 +69,11 @@ def _write(story: dict[str, Any]) -> None:
     for title, name in (("History", "history"), ("Alerts", "alerts"), ("Mutes", "mutes")):
         if story[name]:
             click.echo(f"\n{title}")
-            stored.write_rows(story[name], "text")
+            shown = _TOLD[name]
+            stored.write_rows([{each: row[each] for each in shown or row} for row in story[name]], "text")
 
 
 def _line(name: str, value: object) -> None:
     if value not in (None, ""):
         words = name.replace("_name", "").replace("_", " ")
-        click.echo(f"  {words:<10}{wrapped(str(value), _INDENT).lstrip()}")
+        click.echo(f"  {words:<12}{wrapped(str(value), _INDENT).lstrip()}")
