@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
+from hashlib import sha256
 from typing import Any
 
 from bindwatch.cli.page.contents import Changes, Coverage, DayCount, Gap, Look, Minter, Report, card_of, told
@@ -31,10 +32,11 @@ def row(number: int, **fields: Any) -> dict[str, Any]:
     member = f"serviceAccount:{project}.svc.id.goog[team-{number % 23}/worker-{number}]"
     resource = f"//iam.googleapis.com/projects/{project}/serviceAccounts/{account}"
     command = f"gcloud iam service-accounts remove-iam-policy-binding {account} --project={project}"
+    chance = sha256(str(number).encode()).hexdigest()  # insert ids and etags are not to be guessed, nor to be packed
     opened = NOW - timedelta(hours=7 * number % 4000)
     severity = Severity(4 - min(4, number % 11 // 2))
     return {
-        "finding_id": f"{number * 2654435761 % 2**128:032x}",
+        "finding_id": chance[32:],
         "rule_id": RULES[number % len(RULES)],
         "severity": severity.name,
         "confidence": "high" if number % 5 else "medium",
@@ -48,11 +50,11 @@ def row(number: int, **fields: Any) -> dict[str, Any]:
         "evidence": [
             {
                 "log_name": f"projects/{project}/logs/cloudaudit.googleapis.com%2Factivity",
-                "insert_id": f"entry-{number}",
+                "insert_id": chance[:14],
                 "timestamp": opened.isoformat(),
-                "url": f"https://console.cloud.google.com/logs/query;query=entry-{number}?project={project}",
+                "url": f"https://console.cloud.google.com/logs/query;query={chance[:14]}?project={project}",
             },
-            {"asset": resource, "etag": f"Bw{number:x}="},
+            {"asset": resource, "etag": f"Bw{number:x}{chance[20:28]}="},
         ],
         "notes": [
             f"{member} → serviceAccount:{account}: roles/iam.serviceAccountTokenCreator on service account {account}",
