@@ -2,9 +2,9 @@
 
 import base64
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 import msgspec
 
@@ -37,10 +37,16 @@ from bindwatch.inventory import (
 from bindwatch.model.resource import bucket_name, canonical, project_name, service_account_name
 
 _WRAPPERS: Final = ("log", "logEntry", "log_entry", "entry", "event", "_source", "jsonPayload")
-Told = Callable[[str, int], None]
 
 
-def _silent(what: str, count: int) -> None:
+class Told(Protocol):
+    """Hears of progress: what is being read, how much was read of what counts, and how many bytes of files."""
+
+    def __call__(self, what: str, count: int, done: int = 0, /) -> None:
+        """Hear of it."""
+
+
+def _silent(what: str, count: int, done: int = 0, /) -> None:
     """Progress that nobody wants to see."""
 
 
@@ -85,6 +91,7 @@ class InputReader:
         self.other_entries: list[dict[str, Any]] = []
         self._builder = InventoryBuilder()
         self._told = told
+        self._bytes = 0
         self._logs: list[Input] = []
         self._late: list[Item] = []
         for source in find_inputs(paths):
@@ -108,7 +115,8 @@ class InputReader:
                     self._note(part)
                 else:
                     yield part
-                    self._told(source.path, self.reading.entries)
+                    self._bytes += len(part.text) if isinstance(part, Item) else sum(map(len, part.lines))
+                    self._told(source.path, self.reading.entries, self._bytes)
         while self._late:
             yield self._late.pop(0)
 
@@ -162,16 +170,18 @@ class InputReader:
             match part:
                 case Lines():
                     chunk = b"".join(line if line.endswith(b"\n") else line + b"\n" for line in part.lines)
+                    self._bytes += len(chunk)
                     rest = take_policy_lines(chunk, self._builder, first_line=part.first_line)
                     self.reading.inventory_items += len(part.lines) - len(rest)
                     for number, line in rest:
                         if not is_blank(line):
                             self._read_item(Item(part.file, number, line), source)
                 case Item():
+                    self._bytes += len(part.text)
                     self._read_item(part, source)
                 case _:
                     self._note(part)
-            self._told(source.path, self.reading.inventory_items)
+            self._told(source.path, self.reading.inventory_items, self._bytes)
 
     def _read_item(self, item: Item, source: Input) -> None:
         try:

@@ -322,7 +322,7 @@ def command(
         catalogue=loaded.catalogue,
     )
     house = load_house(settings_file or "")
-    progress = Progress(sys.stderr, quiet=quiet)
+    progress = Progress(sys.stderr, quiet=quiet, paths=paths)
     with _open_store(store_path) as store:
         if store is not None and house.file:
             from bindwatch.adapters.house_mutes import keep_mutes
