@@ -36,3 +36,24 @@ def test_each_check_of_scanners_has_a_rule_or_a_reason() -> None:
     assert {number for number, row in rows.items() if row.get("why_not")} == set(rows) - covered
     assert not any(set(row["ids"]) & ours for row in rows.values() if row.get("why_not"))
     assert {number.rstrip("b") for number in rows} == {str(number) for number in range(1, 83)}
+
+
+def test_each_row_of_what_others_detect_has_a_rule_with_cases_or_a_reason() -> None:
+    """A log rule has a firing and a quiet case by test_cases; a window rule must be told and not told in a test."""
+    covering: dict[str, set[str]] = {row: set() for row in PEERS["rows"]}
+    for rules in (LOG_RULES, WINDOW_RULES):
+        for rule in rules:
+            for name in rule.equivalents:
+                for row in PEERS["rules"].get(name, ()):
+                    covering[row].add(rule.id)
+    cases = Path(__file__).parent / "cases"
+    tests = "".join(path.read_text("utf-8") for path in Path(__file__).parent.glob("test_windows*.py"))
+    for row, ids in covering.items():
+        shown = [
+            rule_id
+            for rule_id in ids
+            if (any(cases.glob(f"{rule_id}/fires-*.json")) and any(cases.glob(f"{rule_id}/quiet-*.json")))
+            or f'"{rule_id}"' in tests
+        ]
+        assert shown or PEERS["rows"][row].get("why_not"), row
+    assert len(covering) == 101

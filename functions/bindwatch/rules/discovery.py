@@ -190,6 +190,41 @@ def service_account_asked_about_itself(entry: LogEntry, context: Context) -> Ite
 
 
 @log_rule(
+    "tags-listed",
+    Severity.INFO,
+    Category.THREAT,
+    methods=data_access(
+        CRM, "*ListTagKeys", "*ListTagValues", "*ListTagBindings", "*ListEffectiveTags", log_type="ADMIN_READ"
+    ),
+    techniques=["T1069.003", "T1580"],
+    equivalents=["panther:GCP.IAM.Tag.Enumeration"],
+)
+def tags_listed(entry: LogEntry, context: Context) -> Iterator[Match]:
+    """Somebody listed the tags of resources, or which values they may take.
+
+    ## Why it matters
+    Conditions of grants and deny policies ask for tags. Who looks for one to bind asks first which there are; the
+    binding, and what follows, are told by `tag-bound` and `tag-bound-then-used`.
+
+    ## What to do
+    Nothing by itself: a line for the timeline.
+
+    ## Known false positives
+    The console lists tags on many pages. It is INFO; automation and service agents are left out.
+
+    ## Blind spots
+    Data Access logs (ADMIN_READ) of Resource Manager must be on.
+    """
+    if is_routine(entry, context):
+        return
+    yield Match(
+        subject=entry.caller_key,
+        title=f"{entry.caller_name} listed tags ({entry.method.rpartition('.')[2]})",
+        confidence=Confidence.LOW,
+    )
+
+
+@log_rule(
     "service-account-refused-elsewhere",
     Severity.LOW,
     Category.THREAT,
@@ -271,6 +306,7 @@ RULES: Final = (
     offensive_tool_used,
     attack_function_deployed,
     service_account_asked_about_itself,
+    tags_listed,
     service_account_refused_elsewhere,
     identity_change_refused,
 )

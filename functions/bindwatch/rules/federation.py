@@ -339,12 +339,13 @@ def _put_back(name: str, before: Mapping[str, str], after: Mapping[str, str]) ->
         f"{_POOLS}.DeleteWorkloadIdentityPool",
         f"{_POOLS}.UpdateWorkloadIdentityPool",
         f"{_POOLS}.DeleteWorkloadIdentityPoolProvider",
+        f"{_WORKFORCE}.DeleteWorkforcePool*",
     ),
     techniques=["T1531", "T1078.004"],
     equivalents=["secops:gcp_workload_identity_pool_disabled_or_deleted"],
 )
 def workload_pool_gone(entry: LogEntry, context: Context) -> Iterator[Match]:
-    """A workload identity pool was disabled, or it or a provider of it was deleted.
+    """A workload identity pool was disabled, or an identity pool or a provider of one was deleted.
 
     ## Why it matters
     Every workload that signs in through it is locked out as soon as its tokens end.
@@ -423,13 +424,12 @@ def trust_revived(entry: LogEntry, context: Context) -> Iterator[Match]:
         IAM,
         f"{_WORKFORCE}.CreateWorkforcePool*",
         f"{_WORKFORCE}.UpdateWorkforcePool*",
-        f"{_WORKFORCE}.DeleteWorkforcePool*",
     ),
     techniques=["T1556.007", "T1136.003"],
     equivalents=["panther:GCP.Workforce.Pool.Created.or.Updated"],
 )
 def workforce_pool_changed(entry: LogEntry, context: Context) -> Iterator[Match]:
-    """A workforce pool or a provider of one was created, changed or deleted.
+    """A workforce pool or a provider of one was created or changed.
 
     ## Why it matters
     It decides which outside accounts count as people of the organization. It is changed a few times in the life of a
@@ -445,11 +445,9 @@ def workforce_pool_changed(entry: LogEntry, context: Context) -> Iterator[Match]
     Organization-level logs must be collected. What was there before is not logged.
     """
     verb = entry.method.rpartition(".")[2]
-    if verb.startswith("Delete") and is_expected(entry.caller, context):
-        return
     name = entry.request.text("name") or entry.raw_resource_name
     what = "provider" if "Provider" in verb else "pool"
-    done = {"C": "created", "U": "changed", "D": "deleted"}.get(verb[:1], "changed")
+    done = "created" if verb.startswith("Create") else "changed"
     pool = entry.request.text("workforcePoolId") or entry.request.text("workforcePoolProviderId")
     yield Match(
         subject=f"{done} {entry.named(name)} {pool}".strip(),

@@ -44,7 +44,7 @@ def _key_of(entry: LogEntry) -> _Key:
     "user-managed-key",
     Severity.MEDIUM,
     Category.HYGIENE,
-    methods=_KEY_METHODS,
+    methods=(*_KEY_METHODS, _DEPLOYMENTS),
     techniques=["T1098.001", "T1552.001"],
     equivalents=[
         "panther:GCP.iam.serviceAccountKeys.create",
@@ -75,6 +75,8 @@ def user_managed_key(entry: LogEntry, context: Context) -> Iterator[Match]:
     ## Blind spots
     Keys that Google manages leave no entry and are not meant here. Keys made before logging began show in an inventory.
     """
+    if entry.service != IAM and "iam.serviceAccountKeys.create" not in entry.granted_permissions:
+        return
     key = _key_of(entry)
     verb = entry.method.rpartition(".")[2]
     subject = key.key_id or f"a key of {key.email}"

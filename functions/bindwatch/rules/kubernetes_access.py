@@ -70,6 +70,7 @@ def _is_probe(entry: LogEntry) -> bool:
     techniques=["T1190", "T1078.001"],
     equivalents=[
         "panther:Kubernetes.API.AnonymousAccess",
+        "panther:Kubernetes.System.Principal.PublicIP",
         "elastic:initial_access_gcp_gke_anonymous_request_authorized",
         "elastic:execution_gcp_gke_anonymous_pod_create_update_patch",
         "scc:GKE_RESOURCE_CREATED_ANONYMOUSLY_FROM_INTERNET",
