@@ -24,7 +24,7 @@ from bindwatch.rules.sink_filter import (
     sink_filter,
 )
 from generate import BUSY, generate_entries
-from rules.case import all_cases
+from rules.case import CASES, all_cases
 from rules.lql import compile_filter
 
 NAMED = tuple(rule for rule in LOG_RULES if not rule.reads_any_method)
@@ -236,3 +236,18 @@ def test_the_audit_config_in_its_forms() -> None:
 def test_the_evaluator_does_not_guess(text: str) -> None:
     with pytest.raises(ValueError):
         compile_filter(text)({"a": "b"})
+
+
+@pytest.mark.parametrize("rule", LOG_RULES, ids=lambda rule: rule.id)
+def test_the_filter_of_one_rule_alone_passes_what_makes_it_fire(rule: Rule[LogEntry]) -> None:
+    """So that whatever is disabled, and whatever rules of one's own are left, nothing that fires is filtered out."""
+    passes = compile_filter(sink_filter([rule]))
+    for path in (CASES / rule.id).glob("fires-*.json"):
+        document = json.loads(path.read_text("utf-8"))
+        entries = document if isinstance(document, list) else document.get("entries", [document])
+        if isinstance(document, dict) and "inventory" in document and "entries" not in document:
+            continue
+        if rule.reads_any_method and rule.id != "workload-identity-broken":
+            # such rules read Admin Activity, refusals and mints, and no other Data Access entries
+            entries = [entry for entry in entries if "activity" in entry["logName"]]
+        assert not entries or any(passes(entry) for entry in entries), path.name

@@ -64,7 +64,8 @@ class LogRef(msgspec.Struct, frozen=True, gc=False):
     @property
     def url(self) -> str:
         """A Logs Explorer link that shows exactly this entry."""
-        query = f'logName="{self.log_name}"\ninsertId="{self.insert_id}"\ntimestamp="{self.timestamp}"'
+        fields = {"logName": self.log_name, "insertId": self.insert_id, "timestamp": self.timestamp}
+        query = "\n".join(f'{name}="{value}"' for name, value in fields.items() if value)
         container, _, name = self.log_name.partition("/")
         scope = {"projects": "project", "folders": "folder", "organizations": "organizationId"}.get(container)
         tail = f"?{scope}={quote(name.split('/', 1)[0], safe='', errors='replace')}" if scope else ""

@@ -165,7 +165,10 @@ class LogEntry:
     def scope(self) -> str:
         """What the entry was logged in: `projects/p`, `folders/1`, `organizations/2`."""
         head = self.log_name.split("/", 2)
-        return "/".join(head[:2]) if len(head) > 1 else ""
+        if len(head) > 1:
+            return "/".join(head[:2])
+        project = self.facts.resource.labels.project_id
+        return f"projects/{project}" if project else ""
 
     @lazily
     def project(self) -> str:

@@ -15,7 +15,7 @@ from bindwatch.model.principal import Principal, PrincipalKind, parse_member, pa
 from bindwatch.model.resource import display
 from bindwatch.rule import ANY_METHOD, Context, Match, Outcome, Rule, WindowRow, log_rule, over_time_of
 from bindwatch.rules.grant_risk import role_risk
-from bindwatch.rules.methods import CREDENTIALS, MINT, STS
+from bindwatch.rules.methods import CREDENTIALS, MINT, STS, data_access
 from bindwatch.rules.minting import is_workload_identity
 
 WORKLOAD_IDENTITY_USER: Final = "roles/iam.workloadIdentityUser"
@@ -37,7 +37,7 @@ class _Cause:
     BROKEN,
     Severity.HIGH,
     Category.BROKEN_BINDING,
-    methods=(*MINT, ANY_METHOD),
+    methods=(*MINT, *data_access(STS, "*", log_type="ADMIN_READ"), ANY_METHOD),
     outcome=Outcome.FAILED,
 )
 def workload_identity_broken(entry: LogEntry, context: Context) -> Iterator[Match]:

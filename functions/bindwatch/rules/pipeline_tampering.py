@@ -87,7 +87,7 @@ def _shortened(bucket: Document) -> str:
         if period < 365 * 86400:
             return f"was made to keep objects for {period // 86400} days only"
     if bucket.has("versioning") and not bucket.flag("versioning.enabled"):
-        return "no longer keeps old versions"
+        return "was made to forget old versions"
     return ""
 
 

@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from bindwatch.errors import ConfigError
 from bindwatch.model.policy import AuditConfig, AuditLogConfig
-from bindwatch.rule import Method, Outcome, Rule, SubjectKind
+from bindwatch.rule import ANY_METHOD, Method, Outcome, Rule, SubjectKind
 from bindwatch.rules.methods import MINT, STS
 
 LONGEST_FILTER: Final = 20_000
@@ -45,7 +45,7 @@ def sink_filter(rules: Iterable[Rule[Any]], *, own_accounts: Iterable[str] = ())
 def _clauses(rules: Sequence[Rule[Any]]) -> Iterator[str]:
     any_success = any(_reads_any(rule) and rule.outcome is not Outcome.FAILED for rule in rules)
     any_failure = any(_reads_any(rule) and rule.outcome is not Outcome.SUCCEEDED for rule in rules)
-    named = {method for rule in rules if not _reads_any(rule) for method in rule.methods}
+    named = {method for rule in rules for method in rule.methods if method != ANY_METHOD}
     if any_success:
         yield _LOG.format("activity")
         named |= {*MINT, Method(STS, "*", "data_access")}
