@@ -68,11 +68,21 @@ def run_python(arguments: Sequence[str], **more: str) -> subprocess.CompletedPro
     return subprocess.run(command, env=environment(**more), capture_output=True, text=True, check=False)
 
 
+PEAK = """
+import resource, sys
+try:
+    with open("/proc/self/status") as status:
+        peak = next(int(line.split()[1]) for line in status if line.startswith("VmHWM"))
+except (OSError, StopIteration):
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // (1024 if sys.platform == "darwin" else 1)
+print(peak, file=sys.stderr)
+"""
+"""Prints kilobytes. Not ru_maxrss where it can be helped: that begins with the size of the process that started it."""
+
+
 def peak_megabytes(program: str, *arguments: str) -> float:
     """The largest size a fresh interpreter reached while it ran a program."""
-    report = "\nimport resource, sys; print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, file=sys.stderr)"
-    run = run_python(["-c", program + report, *arguments])
+    run = run_python(["-c", program + PEAK, *arguments])
     if run.returncode:
         raise RuntimeError(run.stderr)
-    unit = 1024 if sys.platform == "darwin" else 1
-    return int(run.stderr.split()[-1]) / unit / 1024
+    return int(run.stderr.split()[-1]) / 1024
