@@ -340,7 +340,9 @@ def assert_inert(form: str, text: str, harmless: str) -> None:
 def test_hostile_text_is_inert_in_every_field_of_every_form(form: str, name: str) -> None:
     for (field, evil), (_, mild) in zip(Alive(HOSTILE[name]).fields(), Alive("mild").fields(), strict=True):
         if form == "text":
-            text, harmless = (output.findings_text([standing(finding)], Paint(color=False)) for finding in (evil, mild))
+            text, harmless = (
+                "".join(output.findings_text([standing(finding)], Paint(color=False))) for finding in (evil, mild)
+            )
         else:
             text, harmless = (written(form, results(finding)) for finding in (evil, mild))
             assert_valid(form, text)
