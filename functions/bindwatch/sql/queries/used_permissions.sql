@@ -14,6 +14,7 @@ with entries as (
     where
         occurred_at >= @since
         and occurred_at < @until
+    qualify row_number() over (partition by event_key order by received_at) = 1
 )
 
 select

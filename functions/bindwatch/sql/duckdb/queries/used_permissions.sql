@@ -14,6 +14,8 @@ WITH entries AS (
   FROM activity
   WHERE
     occurred_at >= $since AND occurred_at < $until
+  QUALIFY
+    ROW_NUMBER() OVER (PARTITION BY event_key ORDER BY received_at NULLS FIRST) = 1
 )
 SELECT
   entries.caller,
