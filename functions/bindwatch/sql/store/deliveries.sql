@@ -1,4 +1,3 @@
--- deliveries
 -- What was each destination told of these findings, and what did it refuse?
 -- @finding_ids: the whole ids.
 select

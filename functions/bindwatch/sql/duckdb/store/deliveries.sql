@@ -1,5 +1,4 @@
 -- The twin of ../../store/deliveries.sql for DuckDB, written by scripts/sql_twins; not to be edited.
--- deliveries
 -- What was each destination told of these findings, and what did it refuse?
 -- @finding_ids: the whole ids.
 SELECT
