@@ -36,7 +36,7 @@ def read(world: World, layout: Layout, where: Path) -> Inputs:
         path = where / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text, encoding="utf-8")
-    inputs, reading = read_inputs((str(where),), world.now, CATALOGUE, lambda what, count: None)
+    inputs, reading = read_inputs((str(where),), world.now, CATALOGUE, lambda *heard: None)
     assert not reading.problems, reading.problems
     return inputs
 

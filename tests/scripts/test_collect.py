@@ -107,7 +107,7 @@ def collect(tmp_path: Path, world: World, *options: str, **environment: str) -> 
 
 def inputs_of(tmp_path: Path) -> Inputs:
     paths = (str(tmp_path / "out"),)
-    inputs, reading = read_inputs(paths, datetime(2026, 11, 20, 12, tzinfo=UTC), CATALOGUE, lambda what, count: None)
+    inputs, reading = read_inputs(paths, datetime(2026, 11, 20, 12, tzinfo=UTC), CATALOGUE, lambda *heard: None)
     assert reading.problems == []
     return inputs
 
