@@ -7,5 +7,5 @@ select
     seen_at
 from `${dataset}.snapshots`
 where kind = @kind
-qualify row_number() over (partition by resource order by seen_at desc) = 1
+qualify row_number() over (partition by resource order by seen_at desc, snapshot_key) = 1
 order by seen_at, resource

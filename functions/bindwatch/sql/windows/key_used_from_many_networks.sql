@@ -121,6 +121,6 @@ where numbered.nth = 3
 qualify
     row_number() over (
         partition by placed.caller, div(unix_seconds(placed.occurred_at), 3600)
-        order by totals.calls desc, placed.occurred_at
+        order by totals.calls desc, placed.occurred_at, placed.shift
     ) = 1
 order by placed.occurred_at, placed.caller

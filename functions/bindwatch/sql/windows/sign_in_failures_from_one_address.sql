@@ -117,6 +117,6 @@ where numbered.nth = 5
 qualify
     row_number() over (
         partition by placed.caller, div(unix_seconds(placed.occurred_at), 3600)
-        order by totals.calls desc, placed.occurred_at
+        order by totals.calls desc, placed.occurred_at, placed.shift
     ) = 1
 order by placed.occurred_at, placed.caller

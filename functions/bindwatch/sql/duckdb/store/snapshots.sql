@@ -10,7 +10,7 @@ FROM snapshots
 WHERE
   kind = $kind
 QUALIFY
-  ROW_NUMBER() OVER (PARTITION BY resource ORDER BY seen_at DESC) = 1
+  ROW_NUMBER() OVER (PARTITION BY resource ORDER BY seen_at DESC, snapshot_key NULLS FIRST) = 1
 ORDER BY
   seen_at NULLS FIRST,
   resource NULLS FIRST

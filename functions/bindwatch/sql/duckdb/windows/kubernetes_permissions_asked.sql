@@ -145,7 +145,7 @@ QUALIFY
         3600
       )
     )
-    ORDER BY totals.calls DESC, placed.occurred_at NULLS FIRST
+    ORDER BY totals.calls DESC, placed.occurred_at NULLS FIRST, placed.shift NULLS FIRST
   ) = 1
 ORDER BY
   placed.occurred_at NULLS FIRST,
