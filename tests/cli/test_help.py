@@ -8,12 +8,15 @@ import shlex
 import shutil
 import subprocess
 import sys
+import tomllib
 from collections.abc import Iterator
+from importlib.metadata import packages_distributions
 from pathlib import Path
 
 import click
 import pytest
 
+from bindwatch.__main__ import OF_THE_EXTRA
 from bindwatch.cli import cli
 from bindwatch.rules import LOG_RULES
 
@@ -145,3 +148,26 @@ def test_the_completion_of_a_shell_is_a_script_of_that_shell(shell: str) -> None
     assert "_BINDWATCH_COMPLETE" in done.stdout
     if program := shutil.which(shell):
         subprocess.run([program, "-n"], input=done.stdout, text=True, check=True)
+
+
+@pytest.mark.parametrize("package", ["click", "duckdb"])
+def test_without_its_extra_the_command_says_how_to_get_it(package: str) -> None:
+    script = (
+        f"import sys\nsys.modules[{package!r}] = None\nsys.argv = ['bindwatch', *sys.argv[1:]]\n"
+        "from bindwatch.__main__ import main\nmain()\n"
+    )
+    run = subprocess.run(
+        [sys.executable, "-c", script, "scan", ROOT / "docs" / "demo", "--store", ":memory:"],
+        capture_output=True, text=True, cwd=ROOT / "functions", timeout=60, check=False,
+    )  # fmt: skip
+    assert run.returncode == 2
+    assert f"{package} is not installed" in run.stderr
+    assert "pip install 'bindwatch[cli]'" in run.stderr
+    assert "Traceback" not in run.stderr
+
+
+def test_the_packages_of_the_extra_are_known_by_what_is_imported() -> None:
+    extra = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]["cli"]
+    names = {re.split(r"[^\w-]", requirement)[0] for requirement in extra}
+    packages = packages_distributions()
+    assert {packages[module][0].lower() for module in OF_THE_EXTRA} == names
