@@ -4,10 +4,10 @@ A fix is a sequence of these, so what is printed and what is tested derive from 
 POSIX shell and hold real names only.
 """
 
-import re
 import shlex
 from dataclasses import dataclass
 
+from bindwatch.model.binding_command import binding_command
 from bindwatch.model.cloud_change import CloudChange
 from bindwatch.model.finding import Remediation
 from bindwatch.model.policy import Condition
@@ -24,8 +24,8 @@ class AddBinding:
     condition: Condition | None = None
 
     def command(self) -> str:
-        """The gcloud (or bq) command that adds the binding."""
-        return _binding_command("add", self.resource, self.role, self.member, self.condition)
+        """The command that adds the binding."""
+        return binding_command("add", self.resource, self.role, self.member, self.condition)
 
     def undo(self) -> "Change | None":
         """Take the role away again."""
@@ -42,8 +42,8 @@ class RemoveBinding:
     condition: Condition | None = None
 
     def command(self) -> str:
-        """The gcloud (or bq) command that removes the binding."""
-        return _binding_command("remove", self.resource, self.role, self.member, self.condition)
+        """The command that removes the binding."""
+        return binding_command("remove", self.resource, self.role, self.member, self.condition)
 
     def undo(self) -> "Change | None":
         """Give the role back, unless the member was deleted: a deleted member cannot be granted anything."""
@@ -309,8 +309,10 @@ class SetNodePoolMetadata:
         )
 
     def undo(self) -> "Change | None":
-        """The mode as it was."""
+        """The mode as it was; none for modes that can no longer be chosen (`SECURE`, metadata concealment)."""
         before = self.previous or "GCE_METADATA"
+        if before not in ("GCE_METADATA", "GKE_METADATA"):
+            return None
         return SetNodePoolMetadata(self.project, self.location, self.cluster, self.node_pool, before, self.mode)
 
 
@@ -369,126 +371,3 @@ def _kubectl(context: str, *argv: str) -> str:
 
 def _project(project: str) -> tuple[str, ...]:
     return (f"--project={project}",) if project else ()
-
-
-_KEY_RINGS = r"//cloudkms\.googleapis\.com/projects/(?P<p>[^/]+)/locations/(?P<l>[^/]+)/keyRings/"
-# How each kind of resource is named to gcloud: a pattern over its canonical name, the words before the verb and after.
-_TARGETS: tuple[tuple[re.Pattern[str], tuple[str, ...], tuple[str, ...]], ...] = tuple(
-    (re.compile(pattern), tuple(group.split()), tuple(args.split()))
-    for pattern, group, args in (
-        (r"//cloudresourcemanager\.googleapis\.com/projects/(?P<p>[^/]+)", "projects", "{p}"),
-        (r"//cloudresourcemanager\.googleapis\.com/folders/(?P<f>\d+)", "resource-manager folders", "{f}"),
-        (r"//cloudresourcemanager\.googleapis\.com/organizations/(?P<o>\d+)", "organizations", "{o}"),
-        (
-            r"//iam\.googleapis\.com/projects/(?P<p>[^/]+)/serviceAccounts/(?P<e>[^/]+)",
-            "iam service-accounts",
-            "{e} --project={p}",
-        ),
-        (
-            r"//iam\.googleapis\.com/projects/(?P<p>[^/]+)/locations/(?P<l>[^/]+)/workloadIdentityPools/(?P<n>[^/]+)",
-            "iam workload-identity-pools",
-            "{n} --location={l} --project={p}",
-        ),
-        (r"//storage\.googleapis\.com/(?:projects/_/buckets/)?(?P<b>[^/]+)", "storage buckets", "gs://{b}"),
-        (
-            r"//secretmanager\.googleapis\.com/projects/(?P<p>[^/]+)/secrets/(?P<n>[^/]+)",
-            "secrets",
-            "{n} --project={p}",
-        ),
-        (
-            _KEY_RINGS + r"(?P<r>[^/]+)/cryptoKeys/(?P<n>[^/]+)",
-            "kms keys",
-            "{n} --keyring={r} --location={l} --project={p}",
-        ),
-        (
-            _KEY_RINGS + r"(?P<n>[^/]+)",
-            "kms keyrings",
-            "{n} --location={l} --project={p}",
-        ),
-        (r"//pubsub\.googleapis\.com/projects/(?P<p>[^/]+)/topics/(?P<n>[^/]+)", "pubsub topics", "{n} --project={p}"),
-        (
-            r"//pubsub\.googleapis\.com/projects/(?P<p>[^/]+)/subscriptions/(?P<n>[^/]+)",
-            "pubsub subscriptions",
-            "{n} --project={p}",
-        ),
-        (
-            r"//run\.googleapis\.com/projects/(?P<p>[^/]+)/locations/(?P<l>[^/]+)/services/(?P<n>[^/]+)",
-            "run services",
-            "{n} --region={l} --project={p}",
-        ),
-        (
-            r"//run\.googleapis\.com/projects/(?P<p>[^/]+)/locations/(?P<l>[^/]+)/jobs/(?P<n>[^/]+)",
-            "run jobs",
-            "{n} --region={l} --project={p}",
-        ),
-        (
-            r"//cloudfunctions\.googleapis\.com/projects/(?P<p>[^/]+)/locations/(?P<l>[^/]+)/functions/(?P<n>[^/]+)",
-            "functions",
-            "{n} --region={l} --project={p}",
-        ),
-        (
-            r"//artifactregistry\.googleapis\.com/projects/(?P<p>[^/]+)/locations/(?P<l>[^/]+)/repositories/(?P<n>[^/]+)",
-            "artifacts repositories",
-            "{n} --location={l} --project={p}",
-        ),
-        (
-            r"//compute\.googleapis\.com/projects/(?P<p>[^/]+)/zones/(?P<z>[^/]+)/(?P<k>disks|instances)/(?P<n>[^/]+)",
-            "compute {k}",
-            "{n} --zone={z} --project={p}",
-        ),
-        (
-            r"//compute\.googleapis\.com/projects/(?P<p>[^/]+)/global/(?P<k>images|snapshots)/(?P<n>[^/]+)",
-            "compute {k}",
-            "{n} --project={p}",
-        ),
-        (
-            r"//compute\.googleapis\.com/projects/(?P<p>[^/]+)/regions/(?P<r>[^/]+)/subnetworks/(?P<n>[^/]+)",
-            "compute networks subnets",
-            "{n} --region={r} --project={p}",
-        ),
-    )
-)
-_DATASET = re.compile(
-    r"//bigquery\.googleapis\.com/projects/(?P<p>[^/]+)/datasets/(?P<d>[^/]+)(?:/tables/(?P<t>[^/]+))?"
-)
-
-
-def _binding_command(verb: str, resource: str, role: str, member: str, condition: Condition | None) -> str:
-    if table := _DATASET.fullmatch(resource):
-        name = f"{table['p']}:{table['d']}" + (f".{table['t']}" if table["t"] else "")
-        return shlex.join(("bq", f"{verb}-iam-policy-binding", f"--member={member}", f"--role={role}", name))
-    for pattern, group, args in _TARGETS:
-        if found := pattern.fullmatch(resource):
-            names = found.groupdict()
-            head = [word.format_map(names) for word in group]
-            tail = [word.format_map(names) for word in args]
-            return _gcloud(
-                *head,
-                f"{verb}-iam-policy-binding",
-                *tail,
-                f"--role={role}",
-                f"--member={member}",
-                _condition(condition),
-            )
-    # No gcloud group edits this kind of resource directly: say which policy to edit rather than invent a command.
-    # Quoted all the same: not every shell takes a pasted line that starts with # for a comment.
-    return f"# by hand, in the allow policy of {_word(resource)}: {verb} {_word(role)} for {_word(member)}"
-
-
-def _condition(condition: Condition | None) -> str:
-    if condition is None:
-        return "--condition=None"
-    fields = [f"expression={condition.expression}", f"title={condition.title}"]
-    if condition.description:
-        fields.append(f"description={condition.description}")
-    text = ",".join(fields)
-    if text.count(",") == len(fields) - 1:
-        return f"--condition={text}"
-    # gcloud's own escape for values with commas: another delimiter, named between two carets.
-    signs = (":", ";", "#", "@@", "~~")
-    delimiter = next((sign for sign in signs if not any(sign in field for field in fields)), "|||")
-    return f"--condition=^{delimiter}^{delimiter.join(fields)}"
-
-
-def _word(text: str) -> str:
-    return shlex.quote("".join(char if char.isprintable() else "?" for char in text))
