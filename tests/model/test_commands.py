@@ -5,13 +5,17 @@ from __future__ import annotations
 import json
 import re
 import shlex
+import subprocess
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
+from msgspec import to_builtins
 
 import gcloud
 from bindwatch.model.binding_command import TARGETS
 from bindwatch.model.change import AddBinding, RemoveBinding
+from bindwatch.model.cloud_change import EndLogExemption, LogDataAccess
 from bindwatch.model.policy import Condition
 from rules.case import Case, all_cases, judge
 
@@ -97,6 +101,47 @@ def test_a_binding_with_a_condition_goes_by_the_whole_policy_where_gcloud_has_no
     assert read[:4] == ["gcloud", "pubsub", "topics", "get-iam-policy"]
     assert json.dumps(CONDITION.expression) in edit[1]
     assert write == ["gcloud", "pubsub", "topics", "set-iam-policy", "orders", "policy.json", "--project=shop-prod"]
+
+
+def edited(command: str, policy: dict[str, Any]) -> Any:
+    """What the jq of a command makes of a policy."""
+    assert gcloud.refused(command) == ""
+    _, jq, _ = gcloud.simple_commands(command)
+    run = subprocess.run(jq, input=json.dumps(policy), capture_output=True, text=True, check=True)
+    return json.loads(run.stdout)
+
+
+def test_a_policy_that_is_edited_as_a_whole_keeps_everything_else() -> None:
+    topic, role, condition = "//pubsub.googleapis.com/projects/p/topics/t", "roles/pubsub.editor", CONDITION
+    plain = {"role": role, "members": ["user:eve@example.com"]}
+    conditional = {"role": role, "members": ["user:eve@example.com"], "condition": to_builtins(condition)}
+    both = {"bindings": [plain, conditional], "etag": "BwX="}
+    removal = RemoveBinding(topic, role, "user:eve@example.com", condition)
+    assert edited(removal.command(), both) == {"bindings": [plain], "etag": "BwX="}
+    undo = removal.undo()
+    assert undo is not None
+    assert edited(undo.command(), {"bindings": [plain]}) == {"bindings": [plain, conditional], "version": 3}
+    assert edited(undo.command(), {"etag": "ACAB"}) == {"etag": "ACAB", "bindings": [conditional], "version": 3}
+    zone = "//dns.googleapis.com/projects/p/managedZones/z"
+    assert edited(RemoveBinding(zone, role, "user:eve@example.com").command(), both)["bindings"] == [conditional]
+
+
+def test_audit_logs_are_switched_on_and_exemptions_end() -> None:
+    project = "//cloudresourcemanager.googleapis.com/projects/shop-prod"
+    exempt = {"logType": "ADMIN_READ", "exemptedMembers": ["user:eve@example.com", "user:ada@example.com"]}
+    reads = {"logType": "DATA_READ"}
+    other = {"service": "storage.googleapis.com", "auditLogConfigs": [reads]}
+    on = LogDataAccess(project, "iam.googleapis.com", ("ADMIN_READ", "DATA_WRITE")).command()
+    now = {"service": "iam.googleapis.com", "auditLogConfigs": [{"logType": "ADMIN_READ"}, {"logType": "DATA_WRITE"}]}
+    assert edited(on, {"bindings": []}) == {"bindings": [], "auditConfigs": [now]}
+    before = {"auditConfigs": [{"service": "iam.googleapis.com", "auditLogConfigs": [exempt, reads]}, other]}
+    after = edited(on, before)["auditConfigs"]
+    assert after == [other, {**now, "auditLogConfigs": [reads, *now["auditLogConfigs"]]}]
+    ended = edited(EndLogExemption(project, "iam.googleapis.com", "user:eve@example.com").command(), before)
+    assert ended["auditConfigs"][0]["auditLogConfigs"] == [
+        {**exempt, "exemptedMembers": ["user:ada@example.com"]},
+        reads,
+    ]
 
 
 @pytest.mark.parametrize("case", [case for case in all_cases() if case.fires], ids=str)

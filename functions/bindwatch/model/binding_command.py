@@ -167,11 +167,25 @@ def binding_command(verb: str, resource: str, role: str, member: str, condition:
     )
 
 
+def whole_policy_command(resource: str, edit: str) -> str:
+    """The commands that read the policy of a resource, edit it with jq, and write it back; '' where gcloud cannot.
+
+    The etag that is read with the policy refuses to overwrite what others changed in between.
+    """
+    for target in TARGETS:
+        if found := target.pattern.fullmatch(resource):
+            return _whole_policy(target.group.split(), _filled(target.arguments, found), edit)
+    return ""
+
+
+def _filled(arguments: str, found: re.Match[str]) -> list[str]:
+    return [word.format_map(found.groupdict()) for word in arguments.split()]
+
+
 def _of_gcloud(verb: str, resource: str, role: str, member: str, condition: Condition | None) -> str:
     for target in TARGETS:
         if found := target.pattern.fullmatch(resource):
-            names = found.groupdict()
-            arguments = [word.format_map(names) for word in target.arguments.split()]
+            arguments = _filled(target.arguments, found)
             if not target.edits_bindings or (condition is not None and not target.takes_conditions):
                 return _whole_policy(target.group.split(), arguments, _edit(verb, role, member, condition))
             return shlex.join(
@@ -189,7 +203,6 @@ def _of_gcloud(verb: str, resource: str, role: str, member: str, condition: Cond
 
 
 def _whole_policy(group: list[str], arguments: list[str], edit: str) -> str:
-    """Read the policy, edit it with jq, write it back; its etag refuses what others changed in between."""
     read = shlex.join(("gcloud", *group, "get-iam-policy", *arguments, "--format=json"))
     positional = [word for word in arguments if not word.startswith("--")]
     flags = [word for word in arguments if word.startswith("--")]

@@ -4,6 +4,8 @@ import json
 import shlex
 from dataclasses import dataclass
 
+from bindwatch.model.binding_command import whole_policy_command
+
 
 @dataclass(frozen=True, slots=True)
 class SetPrivateGoogleAccess:
@@ -213,6 +215,51 @@ class InheritOrgPolicy:
 
 
 @dataclass(frozen=True, slots=True)
+class LogDataAccess:
+    """Write data-access logs of a service in a project, folder or organization, and exempt nobody from these types."""
+
+    resource: str
+    service: str
+    log_types: tuple[str, ...]
+
+    def command(self) -> str:
+        """Read the policy, edit its auditConfigs with jq, write it back."""
+        service, types = json.dumps(self.service), json.dumps(list(self.log_types))
+        return whole_policy_command(
+            self.resource,
+            f"{types} as $types | .auditConfigs = ([.auditConfigs[]? | select(.service != {service})] + "
+            f"[{{service: {service}, auditLogConfigs: ([.auditConfigs[]? | select(.service == {service}) "
+            "| .auditLogConfigs[]? | select(.logType | IN($types[]) | not)] + [$types[] | {logType: .}])}])",
+        )
+
+    def undo(self) -> "CloudChange | None":
+        """Needs the settings as they were."""
+        return None
+
+
+@dataclass(frozen=True, slots=True)
+class EndLogExemption:
+    """Write the data-access logs of a service for a member, too, that was exempt from some of them or from all."""
+
+    resource: str
+    service: str
+    member: str
+
+    def command(self) -> str:
+        """Read the policy, edit its auditConfigs with jq, write it back."""
+        service, member = json.dumps(self.service), json.dumps(self.member)
+        return whole_policy_command(
+            self.resource,
+            f"(.auditConfigs[]? | select(.service == {service}) | .auditLogConfigs[] | select(.exemptedMembers) "
+            f"| .exemptedMembers) -= [{member}]",
+        )
+
+    def undo(self) -> "CloudChange | None":
+        """Needs the settings as they were."""
+        return None
+
+
+@dataclass(frozen=True, slots=True)
 class RegisterInFleet:
     """Register a GKE cluster in a fleet (again) so that the fleet's pool vouches for its workloads."""
 
@@ -255,7 +302,8 @@ class Wait:
 
 CloudChange = (
     SetPrivateGoogleAccess | SetUniformAccess | AllowFirewallEgress | DeleteFirewallRule | AddInternetRoute
-    | DeleteRoute | ExceptFromDenyPolicy | ExtendBoundary | RelaxOrgPolicy | InheritOrgPolicy | RegisterInFleet | Wait
+    | DeleteRoute | ExceptFromDenyPolicy | ExtendBoundary | RelaxOrgPolicy | InheritOrgPolicy | LogDataAccess
+    | EndLogExemption | RegisterInFleet | Wait
 )  # fmt: skip
 
 

@@ -28,6 +28,15 @@ def _is_open(key: ApiKey) -> bool:
     return not key.api_targets or _EVERY_API in key.api_targets
 
 
+def _deleted(key: ApiKey) -> Remediation:
+    keys, name = ("gcloud", "services", "api-keys"), (key.name.rpartition("/")[2], f"--project={key.project}")
+    return remedy(
+        "If nothing uses it, delete it",
+        Run((*keys, "delete", *name), (*keys, "undelete", *name)),
+        risk="Its callers are refused at once. It can be restored for 30 days.",
+    )
+
+
 def _update(key: ApiKey, flag: str, summary: str) -> Remediation:
     update = ("gcloud", "services", "api-keys", "update", key.name.rpartition("/")[2], f"--project={key.project}", flag)
     return remedy(summary, Run(update), risk="Callers of other APIs, or from elsewhere, are refused from then on.")
@@ -66,6 +75,7 @@ def api_key_exists(inventory: Inventory, context: Context) -> Iterator[Match]:
             principal=f"serviceAccount:{account}" if account else "",
             severity=Severity.MEDIUM if account else None,
             evidence=(AssetRef(key.name),),
+            remediation=_deleted(key),
         )
 
 

@@ -10,6 +10,7 @@ from bindwatch.model.resource import service_account_name
 from bindwatch.rule import Context, Match, log_rule
 from bindwatch.rules.callers import is_outsider, is_person, project_of_caller, same_project, weight_of_caller
 from bindwatch.rules.methods import IAM, activity
+from bindwatch.rules.responses import credential_misused, right_taken
 from bindwatch.rules.standing import reach_of_account
 from bindwatch.rules.weight import is_routine
 
@@ -149,6 +150,9 @@ def service_account_attached(entry: LogEntry, context: Context) -> Iterator[Matc
         resource_name=service_account_name(email, entry.project) if email else "",
         severity=severity,
         notes=tuple(notes),
+        remediation=credential_misused(email, ACT_AS, entry, context)
+        if email
+        else right_taken(ACT_AS, "", entry, context, "If nobody answers for the call"),
     )
 
 

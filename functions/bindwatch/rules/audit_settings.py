@@ -5,6 +5,7 @@ from functools import lru_cache
 from typing import Final
 
 from bindwatch.model.change import remedy
+from bindwatch.model.cloud_change import EndLogExemption, LogDataAccess
 from bindwatch.model.finding import Category, Remediation, Severity, State
 from bindwatch.model.log_entry import LogEntry
 from bindwatch.model.policy import AuditConfigDelta, DeltaAction
@@ -133,8 +134,12 @@ def _switched_on(entry: LogEntry, delta: AuditConfigDelta) -> Remediation:
         f'resource "{block}" "{_label(delta.service)}" {{\n'
         f'  {argument} = "{_quoted(name)}"\n  service = "{_quoted(delta.service)}"{configs}\n}}'
     )
+    scope = f"//cloudresourcemanager.googleapis.com/{entry.scope}"
     return remedy(
         f"In the auditConfigs of {entry.scope}, log {', '.join(types)} of {delta.service} without exempted members",
+        EndLogExemption(scope, delta.service, delta.exempted_member)
+        if delta.exempted_member
+        else LogDataAccess(scope, delta.service, types),
         risk="The Terraform resource replaces all log types of the service: name the others there too",
         terraform=terraform,
     )

@@ -10,6 +10,7 @@ from bindwatch.model.log_entry import LogEntry
 from bindwatch.model.principal import PrincipalKind
 from bindwatch.rule import ANY_METHOD, Context, Match, Outcome, log_rule
 from bindwatch.rules.addresses import comes_from_internet
+from bindwatch.rules.responses import account_stopped
 from bindwatch.rules.weight import is_routine
 
 # No machine of Compute Engine runs these: a token of one that comes from there was carried away.
@@ -61,6 +62,7 @@ def attached_identity_used_outside(entry: LogEntry, context: Context) -> Iterato
         subject=f"{caller.email} from {entry.caller_ip}",
         title=f"{caller.email} called from {entry.caller_ip} with a user agent of {found[0].strip()}",
         resource_name=f"//cloudresourcemanager.googleapis.com/{entry.scope}",
+        remediation=account_stopped(caller.email, entry.project, "Until it is clear who took its token"),
     )
 
 

@@ -6,7 +6,9 @@ from typing import Final
 from bindwatch.access.places import level_of
 from bindwatch.inventory import Inventory, Part
 from bindwatch.knowledge.escalation import Level
-from bindwatch.model.finding import AssetRef, Category, Confidence, Remediation, Severity
+from bindwatch.model.change import remedy
+from bindwatch.model.cloud_change import EndLogExemption, LogDataAccess
+from bindwatch.model.finding import AssetRef, Category, Confidence, Severity
 from bindwatch.model.policy import AuditConfig
 from bindwatch.model.resource import display, project_name
 from bindwatch.rule import Context, Match, at_rest_of, inventory_rule
@@ -85,10 +87,11 @@ def data_access_logs_off(inventory: Inventory, context: Context) -> Iterator[Mat
                 confidence=Confidence.HIGH if above else Confidence.MEDIUM,
                 notes=() if above else ("What lies above the project is not in the input; it may be on there.",),
                 evidence=(AssetRef(name, policy.etag if policy else ""),),
-                remediation=Remediation(
-                    summary=f"Switch ADMIN_READ on for {service} in the project, better at the organization",
+                remediation=remedy(
+                    f"Switch ADMIN_READ on for {service} in the project, better at the organization",
+                    LogDataAccess(name, service, ("ADMIN_READ",)),
                     terraform=_terraform(identity, service),
-                    risk_of_fix="Data-access logs cost what they store: exclude from the bucket what a sink takes.",
+                    risk="Data-access logs cost what they store: exclude from the bucket what a sink takes.",
                 ),
             )
 
@@ -130,6 +133,9 @@ def audit_log_exemption(inventory: Inventory, context: Context) -> Iterator[Matc
                     principal=member,
                     severity=Severity.HIGH if minting else None,
                     evidence=(AssetRef(resource, policy.etag),),
+                    remediation=remedy(
+                        f"Log what {member} does, too", EndLogExemption(resource, config.service, member)
+                    ),
                 )
 
 

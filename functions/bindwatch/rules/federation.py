@@ -16,6 +16,7 @@ from bindwatch.rule import Context, Match, Outcome, log_rule
 from bindwatch.rules.callers import is_expected
 from bindwatch.rules.methods import IAM, STS, activity, data_access
 from bindwatch.rules.provider_entry import WrittenProvider, camel, is_narrowed, written_provider
+from bindwatch.rules.responses import policy_put_back
 
 _POOLS: Final = "google.iam.v1*.WorkloadIdentityPools"
 _WORKFORCE: Final = "google.iam.admin.v1*.WorkforcePools"
@@ -577,6 +578,7 @@ def pool_policy_changed(entry: LogEntry, context: Context) -> Iterator[Match]:
         resource_name=entry.named(name),
         severity=Severity.LOW if is_expected(entry.caller, context) else Severity.MEDIUM,
         notes=tuple(f"{grant.role} to {grant.member}" for grant in entry.grants[:5]),
+        remediation=policy_put_back(entry),
     )
 
 

@@ -15,6 +15,7 @@ from bindwatch.rules import standing
 from bindwatch.rules.callers import is_expected
 from bindwatch.rules.grant_risk import names_somebody, risk_of_grant
 from bindwatch.rules.methods import CRM, SET_IAM_POLICY, activity
+from bindwatch.rules.responses import policy_put_back
 
 _OBJECT_ACLS: Final = activity("storage.googleapis.com", "storage.objects.update", "storage.objects.patch")
 
@@ -533,6 +534,7 @@ def default_account_changed_policy(entry: LogEntry, context: Context) -> Iterato
         title=f"{caller.email} changed the policy of {display(entry.resource)}",
         severity=Severity.LOW if builds else Severity.HIGH,
         notes=tuple(f"{grant.role} to {grant.member}" for grant in entry.grants[:10]),
+        remediation=policy_put_back(entry),
     )
 
 

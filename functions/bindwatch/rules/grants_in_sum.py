@@ -11,7 +11,9 @@ from bindwatch.inventory.identities import Role
 from bindwatch.inventory.resources import Bucket, CryptoKey, Dataset, Secret
 from bindwatch.knowledge.escalation import Level, risk_of, satisfied, traits_of
 from bindwatch.knowledge.permissions import Trait
-from bindwatch.model.finding import AssetRef, Category, Severity
+from bindwatch.model.change import Run, remedy
+from bindwatch.model.cloud_change import SetUniformAccess
+from bindwatch.model.finding import AssetRef, Category, Remediation, Severity
 from bindwatch.model.policy import Grant
 from bindwatch.model.principal import parse_member
 from bindwatch.model.resource import display
@@ -228,7 +230,20 @@ def bucket_public_by_acl(inventory: Inventory, context: Context) -> Iterator[Mat
                 resource_name=bucket.name,
                 principal=entity,
                 evidence=(AssetRef(bucket.name),),
+                remediation=_closed(bucket.name),
             )
+
+
+def _closed(bucket: str) -> Remediation:
+    name = bucket.rpartition("/")[2]
+    update = ("gcloud", "storage", "buckets", "update", f"gs://{name}")
+    return remedy(
+        "Let its policy alone decide, and let nothing make it public",
+        SetUniformAccess(name),
+        Run((*update, "--public-access-prevention"), (*update, "--no-public-access-prevention")),
+        risk="Whoever reads through an access list alone, of the bucket or of an object, is refused from then on. "
+        "Uniform access can be switched off again for 90 days.",
+    )
 
 
 # Roles on data by the start of their names, and the resources on which Google lets one grant them instead.

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from bindwatch.model.change import DeleteServiceAccountKey, Run, SetServiceAccountKeyEnabled, remedy
-from bindwatch.model.finding import Category, Severity, State
+from bindwatch.model.finding import Category, Remediation, Severity, State
 from bindwatch.model.log_entry import LogEntry
 from bindwatch.model.resource import service_account_name
 from bindwatch.rule import Context, Match, Method, log_rule
@@ -234,6 +234,18 @@ def hmac_key_created(entry: LogEntry, context: Context) -> Iterator[Match]:
         subject=f"{entry.caller_key} {account}".strip(),
         title=f"An HMAC key{f' of {account}' if account else ''} was created by {entry.caller_name}",
         severity=Severity.LOW if is_expected(entry.caller, context) else Severity.MEDIUM,
+        remediation=_deactivated(entry.response.text("metadata.accessId"), entry.project),
+    )
+
+
+def _deactivated(access_id: str, project: str) -> Remediation | None:
+    if not access_id or not project:
+        return None
+    update = ("gcloud", "storage", "hmac", "update", access_id, f"--project={project}")
+    return remedy(
+        "Unless something needs it: deactivate the key, then delete it",
+        Run((*update, "--deactivate"), (*update, "--activate")),
+        risk="Whatever signs with it is refused at once.",
     )
 
 

@@ -16,6 +16,7 @@ from bindwatch.rules.callers import (
     weight_of_caller,
 )
 from bindwatch.rules.methods import MINT
+from bindwatch.rules.responses import account_stopped, credential_misused, other_ways
 from bindwatch.rules.standing import reach_of_account
 
 ACCESS_TOKEN: Final = "iam.serviceAccounts.getAccessToken"  # noqa: S105 - a permission
@@ -83,7 +84,7 @@ def service_account_token_minted(entry: LogEntry, context: Context) -> Iterator[
     if not minted:
         return
     what = "An access token" if ACCESS_TOKEN in minted else "An ID token"
-    match = _judged(entry, context, f"{what} was minted for")
+    match = _judged(entry, context, f"{what} was minted for", min(minted))
     if match is not None:
         yield match
 
@@ -123,12 +124,12 @@ def signed_as_service_account(entry: LogEntry, context: Context) -> Iterator[Mat
     if not signed:
         return
     what = "A JWT was signed as" if SIGN_JWT in signed else "A blob was signed as"
-    match = _judged(entry, context, what)
+    match = _judged(entry, context, what, min(signed))
     if match is not None:
         yield match
 
 
-def _judged(entry: LogEntry, context: Context, what: str) -> Match | None:
+def _judged(entry: LogEntry, context: Context, what: str, permission: str) -> Match | None:
     """The match for a credential of `entry.target` in the hands of the caller; None where that is how things are."""
     caller, target = entry.caller, entry.target or entry.raw_resource_name.rpartition("/")[2]
     if caller is not None and is_expected(caller, context):
@@ -152,6 +153,7 @@ def _judged(entry: LogEntry, context: Context, what: str) -> Match | None:
         title=f"{what} {target} by {entry.caller_name}",
         severity=severity,
         notes=tuple(notes),
+        remediation=credential_misused(target, permission, entry, context),
     )
 
 
@@ -210,6 +212,7 @@ def delegation_chain_minted(entry: LogEntry, context: Context) -> Iterator[Match
         subject=f"{entry.caller_key} as {entry.target} through {' '.join(through)}",
         title=f"{entry.caller_name} became {entry.target} through {', '.join(through) or 'other service accounts'}",
         severity=Severity.INFO if is_expected(entry.caller, context) else Severity.MEDIUM,
+        remediation=credential_misused(entry.target, DELEGATION, entry, context),
     )
 
 
@@ -251,6 +254,7 @@ def impersonation_denied(entry: LogEntry, context: Context) -> Iterator[Match]:
         title=f"{entry.caller_name} was refused a credential of {target or 'a service account'}",
         severity=Severity.HIGH if outsider else Severity.LOW if pipeline else Severity.MEDIUM,
         notes=(f"User agent: {entry.user_agent}",) if entry.user_agent else (),
+        remediation=other_ways(ACCESS_TOKEN, entry),
     )
 
 
@@ -309,6 +313,9 @@ def impersonated_by_outsider(entry: LogEntry, context: Context) -> Iterator[Matc
                 title=f"{hop.email or hop.member}, who is not of this organization, acted as {entry.caller_name}",
                 resource_name=f"//cloudresourcemanager.googleapis.com/{entry.scope}" if entry.scope else "",
                 principal=hop.identity,
+                remediation=account_stopped(caller.email, entry.project, "Until it is clear what was done")
+                if caller is not None
+                else None,
             )
 
 

@@ -9,6 +9,7 @@ from bindwatch.model.finding import Category, Severity
 from bindwatch.model.log_entry import LogEntry
 from bindwatch.rule import ANY_METHOD, Context, Match, Outcome, log_rule
 from bindwatch.rules.methods import CRM, activity
+from bindwatch.rules.responses import right_taken
 from bindwatch.rules.weight import scope_flags, weighed
 
 _ORG_POLICY: Final = "orgpolicy.googleapis.com"
@@ -217,7 +218,7 @@ def organization_constraint_removed(entry: LogEntry, context: Context) -> Iterat
     outcome=Outcome.FAILED,
     techniques=["T1098.001", "T1098.003"],
 )
-def organization_policy_refused(entry: LogEntry, _context: Context) -> Iterator[Match]:
+def organization_policy_refused(entry: LogEntry, context: Context) -> Iterator[Match]:
     """An organization policy refused what the caller had the permission to do.
 
     ## Why it matters
@@ -238,6 +239,13 @@ def organization_policy_refused(entry: LogEntry, _context: Context) -> Iterator[
             yield Match(
                 subject=f"{constraint}: {entry.caller_key}",
                 title=f"{constraint} refused {entry.method.rpartition('.')[2]} by {entry.caller_name}",
+                remediation=right_taken(
+                    min(entry.granted_permissions, default=""),
+                    entry.resource,
+                    entry,
+                    context,
+                    "Where the caller should not have the right at all",
+                ),
             )
 
 

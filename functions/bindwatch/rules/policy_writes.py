@@ -3,12 +3,18 @@
 from collections.abc import Iterator
 from typing import Final
 
-from bindwatch.model.finding import Category, Severity
+from msgspec.structs import replace
+
+from bindwatch.model.change import RemoveBinding, Run, remedy
+from bindwatch.model.finding import Category, Remediation, Severity
 from bindwatch.model.log_entry import LogEntry
+from bindwatch.model.policy import Grant
 from bindwatch.model.resource import display
 from bindwatch.rule import Context, Match, Method, log_rule
 from bindwatch.rules.callers import is_expected, is_outsider, is_person
 from bindwatch.rules.methods import CRM, activity
+from bindwatch.rules.responses import policy_put_back, right_taken
+from bindwatch.rules.standing import removal
 
 _RUN: Final = "run.googleapis.com"
 
@@ -21,6 +27,7 @@ def _change(entry: LogEntry, what: str, severity: Severity) -> Match:
         title=f"{entry.caller_name} changed the policy of {what}",
         severity=severity,
         notes=(*(f"Granted {text}" for text in grants), *(f"Removed {text}" for text in gone)),
+        remediation=policy_put_back(entry),
     )
 
 
@@ -204,7 +211,17 @@ def image_shared(entry: LogEntry, context: Context) -> Iterator[Match]:
     else:
         severity = _by_whom(entry, context, Severity.LOW)
     if severity is not None:
-        yield _change(entry, display(entry.resource), severity)
+        match = _change(entry, display(entry.resource), severity)
+        yield replace(match, remediation=_unshared(outside, entry)) if outside else match
+
+
+def _unshared(outside: list[Grant], entry: LogEntry) -> Remediation:
+    steps = [RemoveBinding(entry.resource, grant.role, grant.member, grant.condition) for grant in outside]
+    return remedy(
+        f"Take {display(entry.resource)} away from those outside",
+        *steps,
+        risk="What they copied already stays with them.",
+    )
 
 
 @log_rule(
@@ -234,7 +251,17 @@ def snapshot_by_outsider(entry: LogEntry, context: Context) -> Iterator[Match]:
         yield Match(
             subject=f"{entry.caller_key} {entry.raw_resource_name}",
             title=f"{entry.caller_name}, who is not of this organization, made a snapshot of a disk",
+            remediation=right_taken(_COPIES, _disk(entry), entry, context, "Unless they are meant to"),
         )
+
+
+_COPIES: Final = "compute.disks.createSnapshot"
+
+
+def _disk(entry: LogEntry) -> str:
+    """The disk that was copied; '' where the entry names the snapshot alone."""
+    names = (entry.resource, entry.request.text("sourceDisk"))
+    return next((entry.named(name) for name in names if "/disks/" in name), "")
 
 
 @log_rule(
@@ -268,6 +295,7 @@ def key_granted_to_storage(entry: LogEntry, context: Context) -> Iterator[Match]
                 subject=f"{grant.role} {grant.principal.identity}",
                 title=f"{grant.member} was given {grant.role} on {display(entry.resource)}",
                 severity=Severity.INFO if expected else Severity.LOW,
+                remediation=removal(grant, entry.resource),
             )
 
 
@@ -330,7 +358,16 @@ def tag_bound(entry: LogEntry, context: Context) -> Iterator[Match]:
     yield Match(
         subject=f"{value} {parent}".strip(),
         title=f"{entry.caller_name} bound tag {value or 'value'} to {display(parent)}",
+        remediation=_unbound(value, parent),
     )
+
+
+def _unbound(value: str, parent: str) -> Remediation | None:
+    if not value or not parent.startswith("//"):
+        return None
+    names = (f"--tag-value={value}", f"--parent={parent}")
+    tags = ("gcloud", "resource-manager", "tags", "bindings")
+    return remedy("Unless it was planned: take the tag off", Run((*tags, "delete", *names), (*tags, "create", *names)))
 
 
 RULES = (

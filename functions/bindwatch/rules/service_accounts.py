@@ -57,6 +57,7 @@ def service_account_created(entry: LogEntry, context: Context) -> Iterator[Match
         subject=email,
         title=f"Service account {email} was created by {entry.caller_name}",
         resource_name=_resource_of(entry, email),
+        remediation=_disabling(email, entry.project),
     )
 
 
