@@ -12,7 +12,9 @@ from hypothesis import strategies as st
 
 from bindwatch.engine import Engine, Verdict
 from bindwatch.errors import InputError
+from bindwatch.model.log_block import LogBlock
 from bindwatch.model.log_entry import LogEntry, decode, from_dict
+from bindwatch.model.log_wire import read_facts
 from bindwatch.rule import Context
 from bindwatch.rules import LOG_RULES
 from generate import BUSY, generate_entries
@@ -154,20 +156,55 @@ def test_what_is_remembered_never_hides_a_finding(corpus: Path) -> None:
     for line in sound:
         damage = json.dumps(damaged(rng, json.loads(line))).encode("utf-8", "surrogatepass")
         lines += [line, disguised(rng, line), suspect(rng, line), damage, damaged_line(rng, line), line]
+    lines = [line.replace(b"\n", b" ") for line in lines]
+    readable = [line for line in lines if read_facts(line) is not None and line.endswith(b"}")]
     engine = Engine(CONTEXT, LOG_RULES)
-    spoken = {place: said(verdict) for place, verdict in engine.judge_lines(lines)}
-    again = {place: said(verdict) for place, verdict in engine.judge_lines(lines)}
-    alone: dict[int, object] = {}
+    for some in (lines, readable):
+        block = LogBlock.of_lines(b"\n".join(some))
+        assert len(block) == len(some)
+        spoken = {place: said(verdict) for place, verdict in engine.judge_block(block)}
+        again = {place: said(verdict) for place, verdict in engine.judge_block(block)}
+        alone: dict[int, object] = {}
+        for place, line in enumerate(some):
+            try:
+                verdict = engine.judge_entry(decode(line))
+            except InputError as error:
+                alone[place] = str(error)
+                continue
+            if verdict:
+                alone[place] = verdict
+        assert spoken == again == alone
+        assert len(spoken) > len(sound) // 10
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        b"%s\n\n%s",
+        b"%s%s\n\n",
+        b"%s %s\n#\n",
+        b'{"a":\n%s}\n%s%s',
+        b"%s\r\n%s\r\n",
+        b" %s\n%s \n",
+        b'%s\n{"a":{}\n{}}\n%s%s',
+        b"\n%s\n%s",
+    ],
+)
+def test_lines_are_told_apart_where_objects_do_not_keep_to_them(text: bytes) -> None:
+    """A reader of many lines at once takes any white space between objects; an entry is one line all the same."""
+    sound = list(generate_entries(3, seed=3, mix=BUSY))
+    text %= tuple(line.strip() for line in sound[: text.count(b"%s")])
+    block = LogBlock.of_lines(text)
+    lines = text.removesuffix(b"\n").split(b"\n")
+    assert [block.line(place) for place in range(len(block))] == lines
     for place, line in enumerate(lines):
         try:
-            verdict = engine.judge_entry(decode(line))
-        except InputError as error:
-            alone[place] = str(error)
-            continue
-        if verdict:
-            alone[place] = verdict
-    assert spoken == again == alone
-    assert len(spoken) > len(sound) // 10
+            expected = decode(line)
+        except InputError:
+            with pytest.raises(InputError):
+                block.entry(place)
+        else:
+            assert block.entry(place).insert_id == expected.insert_id
 
 
 def test_the_same_entry_in_other_bytes_is_judged_the_same() -> None:

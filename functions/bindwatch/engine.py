@@ -7,15 +7,16 @@ will stay quiet for every entry with the same facts. What is remembered of facts
 none is, and the entry costs its decoding and one look-up.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
 from bindwatch.errors import InputError
 from bindwatch.inventory import Coverage, Inventory
 from bindwatch.model.finding import Finding
+from bindwatch.model.log_block import LogBlock
 from bindwatch.model.log_entry import LogEntry, NotInFactsError, decode
-from bindwatch.model.log_wire import NO_FACTS, UNREADABLE, Facts, decode_facts, read_facts
+from bindwatch.model.log_wire import Facts, read_facts
 from bindwatch.rule import Context, Outcome, Rule
 
 _MOST_REMEMBERED: Final = 32_768
@@ -51,7 +52,6 @@ class Verdict:
 
 
 NOTHING: Final = Verdict()
-Witness = Callable[[Facts, int], None]
 Guard = Callable[[LogEntry, Context], bool] | None
 Group = tuple[Guard, tuple[Rule[LogEntry], ...]]
 Rules = tuple[Group, ...]
@@ -113,34 +113,18 @@ class Engine:
         entry = LogEntry(facts, line)
         return entry, self._judge(entry, hash(facts))
 
-    def judge_lines(
-        self, lines: Iterable[bytes], witness: Witness | None = None
-    ) -> Iterator[tuple[int, Verdict | InputError]]:
-        """Judge entries line by line: what is not quiet, each with its place among the lines, from 0.
+    def judge_block(self, block: LogBlock, besides: Container[int] = ()) -> Iterator[tuple[int, Verdict | InputError]]:
+        """Judge the entries of a block: what is not quiet, each with its place.
 
-        A bad line gives its InputError and costs its neighbours nothing. `witness` is told the facts of every entry,
-        quiet or not, with their hash.
+        A bad line gives its InputError and costs its neighbours nothing. Places `besides` are left out.
         """
         remembered = self._left.get
-        for place, line in enumerate(lines):
-            # Nine entries in ten end at the `continue`: what stands before it is the cost of judging a log.
-            try:
-                facts = decode_facts(line)
-            except UNREADABLE:
-                facts = NO_FACTS
-            known = hash(facts)
-            if witness is not None:
-                witness(facts, known)
-            if remembered(known) is NO_RULES:
+        for place, known in enumerate(block.known):
+            # Nine entries in ten end at the `continue`.
+            if remembered(known) is NO_RULES or place in besides:
                 continue
             try:
-                if facts.proto_payload.method_name:
-                    verdict = self._judge(LogEntry(facts, line), known)
-                else:
-                    entry = decode(line)
-                    if witness is not None:
-                        witness(entry.facts, hash(entry.facts))
-                    verdict = self.judge_entry(entry)
+                verdict = self._judge(block.entry(place), known)
             except InputError as error:
                 yield place, error
                 continue

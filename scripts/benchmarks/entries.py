@@ -11,6 +11,7 @@ from pathlib import Path
 import orjson
 
 from benchmarks.measure import Figure, in_turn, peak_megabytes
+from bindwatch.adapters.files import Input, Lines, read_parts
 from bindwatch.cli.progress import Progress
 from bindwatch.cli.scan import scan
 from bindwatch.engine import Engine
@@ -28,16 +29,23 @@ Rules = tuple[Rule[LogEntry], ...]
 
 JUDGE = """
 import sys
+from itertools import count
+from bindwatch.adapters.files import Input, read_parts
 from bindwatch.engine import Engine
+from bindwatch.model.log_block import LogBlock
 from bindwatch.rule import Context
 from bindwatch.rules import LOG_RULES
-with open(sys.argv[1], 'rb') as lines:
-    for verdict in Engine(Context(), LOG_RULES).judge_lines(lines): pass
+engine, number = Engine(Context(), LOG_RULES), count()
+for part in read_parts(Input(sys.argv[1], "")):
+    for verdict in engine.judge_block(part.block()): pass
 """
 
-STRANGERS = JUDGE.replace(
-    "judge_lines(lines)",
-    "judge_lines(line.replace(b'@example', b'%d@example' % n) for n, line in enumerate(lines))",
+STRANGERS = JUDGE.replace("part.block()", "LogBlock.of_lines(strange(part.text))").replace(
+    "engine, number =",
+    """
+def strange(text):
+    return b"\\n".join(line.replace(b"@example", b"%d@example" % next(number)) for line in text.splitlines())
+engine, number =""",
 )
 """The same, as if nobody called twice: what is remembered must stay bounded."""
 
@@ -55,12 +63,14 @@ def load(path: Path) -> Callable[[], None]:
 
 
 def judge(path: Path, rules: Rules = LOG_RULES) -> Callable[[], None]:
-    """Judge every line with a new engine, so that nothing is remembered from the round before."""
+    """Judge everything with a new engine, so that nothing is remembered from the round before."""
 
     def contestant() -> None:
-        with path.open("rb") as lines:
-            for _ in Engine(Context(), rules).judge_lines(lines):
-                pass
+        engine = Engine(Context(), rules)
+        for part in read_parts(Input(str(path), "")):
+            if isinstance(part, Lines):
+                for _ in engine.judge_block(part.block()):
+                    pass
 
     return contestant
 

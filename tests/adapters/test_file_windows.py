@@ -12,7 +12,7 @@ import msgspec
 import pytest
 
 from bindwatch.adapters.file_windows import FileWindows
-from bindwatch.model.log_wire import read_facts
+from bindwatch.model.log_block import LogBlock
 from bindwatch.rule import Context, Rule
 from bindwatch.rules import WINDOW_RULES
 
@@ -63,10 +63,8 @@ def entry(number: int, *, method: str = "GenerateAccessToken", **more: Any) -> b
 
 def wanted(lines: Iterable[bytes]) -> bool:
     windows = FileWindows(WINDOW_RULES, Context(as_of=NOW))
-    for line in lines:
-        facts = read_facts(line)
-        assert facts is not None
-        windows.see(facts, hash(facts))
+    for number, line in enumerate(lines):
+        windows.see(LogBlock.of_one(line), ("a log", number))
     return windows.wanted
 
 

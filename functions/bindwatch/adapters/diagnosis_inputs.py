@@ -3,14 +3,14 @@
 from collections.abc import Callable
 from datetime import datetime
 
-from bindwatch.adapters.files import Item, Problem
+from bindwatch.adapters.files import Problem
 from bindwatch.adapters.inputs import InputReader, Reading, Told
 from bindwatch.diagnosis.case import Inputs
 from bindwatch.diagnosis.traces import TraceBuilder
 from bindwatch.errors import InputError
 from bindwatch.inventory import Inventory
 from bindwatch.knowledge.roles import RoleCatalogue
-from bindwatch.model.log_entry import LogEntry, decode
+from bindwatch.model.log_entry import LogEntry
 
 
 def read_inputs(
@@ -27,12 +27,12 @@ def read_inputs(
     reader = InputReader(paths, told)
     traces = TraceBuilder()
     for part in reader.log_lines():
-        first, lines = (part.line, [part.text]) if isinstance(part, Item) else (part.first_line, part.lines)
-        for offset, line in enumerate(lines):
+        block = part.block()
+        for place in range(len(block)):
             try:
-                entry = decode(line)
+                entry = block.entry(place)
             except InputError as error:
-                reader.refuse(part.file, first + offset, line, error)
+                reader.refuse(part.file, part.line + place, block.line(place), error)
             else:
                 reader.reading.entries += 1
                 traces.add(entry)

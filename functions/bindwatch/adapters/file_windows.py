@@ -6,8 +6,9 @@ the activity of those callers, addresses and keys, in a store in memory, over wh
 store of a deployment. Rules that compare with weeks of habit, or with everything that happened, need `--store`.
 """
 
+from array import array
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -15,8 +16,9 @@ from bindwatch.diagnosis.link import BROKEN
 from bindwatch.engine import NOTHING, Verdict
 from bindwatch.errors import InputError
 from bindwatch.model.finding import Finding, State
+from bindwatch.model.log_block import LogBlock
 from bindwatch.model.log_entry import LogEntry, decode, parse_time
-from bindwatch.model.log_wire import Facts, read_facts
+from bindwatch.model.log_wire import Facts
 from bindwatch.pipeline import Delivery, deliver, record, sweep_windows
 from bindwatch.rule import Context, Counted, Method, Rule, WindowRow
 
@@ -27,13 +29,15 @@ _GIVEN: Final = frozenset({"privileged-role", "impersonation-role-on-project", "
 _EMPOWERED: Final = "new-account-empowered"
 _MOST_REMEMBERED: Final = 65_536
 _PERMISSION_DENIED: Final = 7
+At = tuple[str, int]
+"""Where a block stands: a file, and the line it begins on."""
 _Group = tuple[str, str, int]
 """The rule that counts, by what it counts, and the caller, address or key."""
 
 
 class FileWindows:
-    """Runs window rules over the entries of files; `see` every line and `note` what the rules said of it first, then
-    `keep` every line, if `wanted`."""
+    """Runs window rules over the entries of files; `see` every block and `note` what the rules said of it first, then
+    `keep` every block, if `wanted`."""
 
     def __init__(self, rules: Sequence[Rule[WindowRow]], context: Context) -> None:
         ids = {rule.id for rule in rules}
@@ -41,7 +45,9 @@ class FileWindows:
         self._rules = tuple(rule for rule in rules if rule.counted or rule.id in (*_ENDED, _EMPOWERED))
         self._context = context
         self._named: dict[tuple[str, str, bool], tuple[tuple[str, Counted], ...]] = {}
-        self._seen: dict[int, tuple[_Group, ...]] = {}
+        self._known: dict[At, array[int]] = {}
+        self._times: Counter[int] = Counter()
+        self._groups: dict[int, tuple[_Group, ...]] = {}
         self._passed: set[int] = set()
         self._counts: Counter[_Group] = Counter()
         self._targets: dict[_Group, set[str]] = {}
@@ -53,17 +59,24 @@ class FileWindows:
         self._first: datetime | None = None
         self._last: datetime | None = None
 
-    def see(self, facts: Facts, known: int) -> None:
-        """Count an entry if a window rule could build on it; `known` is the hash of its facts."""
-        try:
-            groups = self._seen[known]
-        except KeyError:
-            if len(self._seen) > _MOST_REMEMBERED:  # hostile entries must not fill the memory
-                self._seen.clear()
-            groups = self._seen[known] = tuple(self._groups(facts))
-            self._made_accounts = self._made_accounts or _makes_account(facts)
-        for group in groups:
-            self._counts[group] += 1
+    def see(self, block: LogBlock, at: At) -> None:
+        """Count the entries that a window rule could build on."""
+        groups = self._groups
+        known = self._known[at] = array("q", block.known)
+        for facts, fingerprint in zip(block.facts, known, strict=True):
+            if fingerprint not in groups:
+                groups[fingerprint] = tuple(self._groups_of(facts))
+        self._times.update(known)
+        if len(groups) > _MOST_REMEMBERED:  # hostile entries must not fill the memory
+            self._count()
+
+    def _count(self) -> None:
+        """Count what came so far by whom it counts for."""
+        for fingerprint, times in self._times.items():
+            for group in self._groups[fingerprint]:
+                self._counts[group] += times
+        self._times.clear()
+        self._groups.clear()
 
     def note(self, verdict: Verdict) -> None:
         """Remember the findings that later entries of their principals may end or add to."""
@@ -73,6 +86,7 @@ class FileWindows:
     @property
     def wanted(self) -> bool:
         """Whether somebody did enough for a window rule to speak, so that a second pass is worth it."""
+        self._count()
         least = {rule.id: rule.counted.least for rule in self._rules if rule.counted}
         counts = [*self._counts.items(), *((group, len(targets)) for group, targets in self._targets.items())]
         self._reached = frozenset((per, who) for (rule_id, per, who), count in counts if count >= least[rule_id])
@@ -81,30 +95,24 @@ class FileWindows:
         self._actors = frozenset(finding.principal for finding in self._noted)
         return bool(self._reached or self._actors)
 
-    def keep(self, line: bytes) -> None:
-        """Keep an entry of one of those callers, or of whom a finding waits for."""
-        facts = read_facts(line)
-        if facts is None:
-            self._keep_any(line)
-            return
-        known = hash(facts)
-        if known in self._passed:
-            return
-        entry = LogEntry(facts, line)
-        if self._is_awaited(entry):
-            self._keep(entry)
-            return
-        if len(self._passed) > _MOST_REMEMBERED:
-            self._passed.clear()
-        self._passed.add(known)
-
-    def _keep_any(self, line: bytes) -> None:
-        try:
-            entry = decode(line)
-        except InputError:
-            return
-        if self._is_awaited(entry):
-            self._keep(entry)
+    def keep(self, block: LogBlock, at: At) -> None:
+        """Keep the entries of those callers, and those that a finding waits for."""
+        known = self._known.get(at, ())
+        passed = self._passed
+        places: Iterable[int] = range(len(block))
+        if len(known) == len(block):  # else the file changed since
+            places = [place for place, fingerprint in enumerate(known) if fingerprint not in passed]
+        for place in places:
+            try:
+                entry = decode(block.line(place))
+            except InputError:
+                continue
+            if self._is_awaited(entry):
+                self._keep(entry)
+                continue
+            if len(passed) > _MOST_REMEMBERED:
+                passed.clear()
+            passed.add(hash(entry.facts))
 
     def _keep(self, entry: LogEntry) -> None:
         try:
@@ -143,11 +151,12 @@ class FileWindows:
             or (_makes_account(entry.facts) and f"serviceAccount:{entry.target}" in actors)
         )
 
-    def _groups(self, facts: Facts) -> Iterator[_Group]:
+    def _groups_of(self, facts: Facts) -> Iterator[_Group]:
         """Where an entry counts, each time it comes; a target counts once, and at once."""
         deed = facts.proto_payload
         if not deed.method_name:
             return
+        self._made_accounts = self._made_accounts or _makes_account(facts)
         for rule_id, counted in self._counting(deed.service_name, deed.method_name, deed.status.code):
             who = _WHO[counted.per](facts)
             if not who:

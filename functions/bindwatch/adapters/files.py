@@ -12,13 +12,16 @@ import zlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any, Final, cast
+from typing import IO, Any, Final, Self, cast
 
 import msgspec
 
+from bindwatch.model.log_block import LogBlock, line_ends
+
 _GZIP: Final = b"\x1f\x8b"
 _BOM: Final = b"\xef\xbb\xbf"
-_BATCH: Final = 1 << 20
+_BATCH: Final = 1 << 17  # what the caches of a processor hold beside the facts of its entries
+_BATCH_OF_INVENTORY: Final = 1 << 20
 _SKIPPED_DIRECTORIES: Final = frozenset({".git", "__pycache__", "node_modules", ".terraform"})
 
 
@@ -52,14 +55,31 @@ class Item:
     line: int
     text: bytes
 
+    def block(self) -> LogBlock:
+        """The value as a log entry, which it may not be."""
+        return LogBlock.of_one(self.text)
+
 
 @dataclass(frozen=True, slots=True)
 class Lines:
-    """Some lines of NDJSON, as they stand in the file (blank and comment lines too), and the number of the first."""
+    """Some whole lines of NDJSON, as they stand in the file, and the number of the first.
+
+    Blank lines and comments are among them. `ends` are the offsets at which the lines end.
+    """
 
     file: str
-    first_line: int
-    lines: list[bytes]
+    line: int
+    text: bytes
+    ends: list[int]
+
+    @classmethod
+    def of(cls, file: str, line: int, text: bytes) -> Self:
+        """The lines of a text."""
+        return cls(file, line, text, line_ends(text))
+
+    def block(self) -> LogBlock:
+        """The lines as log entries, which they may not be."""
+        return LogBlock(self.text, self.ends)
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,8 +158,8 @@ def _parts(stream: IO[bytes], name: str, *, whole: bool) -> Iterator[Lines | Ite
         text = line.removeprefix(_BOM).strip() if not head else line.strip()
         if not is_blank(text):
             if text.startswith(b"{") and _is_whole(text):
-                yield Lines(name, len(head) + 1, [text])
-                yield from _lines(stream, name, len(head) + 2)
+                yield Lines.of(name, len(head) + 1, text)
+                yield from _lines(stream, name, len(head) + 2, _BATCH_OF_INVENTORY if whole else _BATCH)
             else:
                 yield from _document(b"".join([*head, line]) + stream.read(), name, whole=whole)
             return
@@ -147,10 +167,12 @@ def _parts(stream: IO[bytes], name: str, *, whole: bool) -> Iterator[Lines | Ite
     yield Skipped(name, "empty")
 
 
-def _lines(stream: IO[bytes], name: str, first: int) -> Iterator[Lines]:
-    while lines := stream.readlines(_BATCH):
-        yield Lines(name, first, lines)
-        first += len(lines)
+def _lines(stream: IO[bytes], name: str, first: int, batch: int) -> Iterator[Lines]:
+    while text := stream.read(batch):
+        text += stream.readline()
+        lines = Lines.of(name, first, text)
+        yield lines
+        first += len(lines.ends)
 
 
 def _is_whole(text: bytes) -> bool:

@@ -115,7 +115,7 @@ class InputReader:
                     self._note(part)
                 else:
                     yield part
-                    self._bytes += len(part.text) if isinstance(part, Item) else sum(map(len, part.lines))
+                    self._bytes += len(part.text)
                     self._told(source.path, self.reading.entries, self._bytes)
         while self._late:
             yield self._late.pop(0)
@@ -169,10 +169,10 @@ class InputReader:
         for part in read_parts(source, whole=True):
             match part:
                 case Lines():
-                    chunk = b"".join(line if line.endswith(b"\n") else line + b"\n" for line in part.lines)
+                    chunk = part.text if part.text.endswith(b"\n") else part.text + b"\n"
                     self._bytes += len(chunk)
-                    rest = take_policy_lines(chunk, self._builder, first_line=part.first_line)
-                    self.reading.inventory_items += len(part.lines) - len(rest)
+                    rest = take_policy_lines(chunk, self._builder, first_line=part.line)
+                    self.reading.inventory_items += len(part.ends) - len(rest)
                     for number, line in rest:
                         if not is_blank(line):
                             self._read_item(Item(part.file, number, line), source)

@@ -62,9 +62,9 @@ class LiveReader(InputReader):
         self._pages = tempfile.TemporaryFile()  # noqa: SIM115 - read again where a window asks; gone with the process
         try:
             for page in self._entries(self._live.since):
-                lines = [json.dumps(entry).encode() for entry in page]
-                self._pages.writelines(line + b"\n" for line in lines)
-                yield Lines(_LOGS, self.reading.entries + 1, lines)
+                text = b"".join(json.dumps(entry).encode() + b"\n" for entry in page)
+                self._pages.write(text)
+                yield Lines.of(_LOGS, self.reading.entries + 1, text)
                 self._told(_LOGS, self.reading.entries)
         except NotReadError as refused:
             self.reading.problems.append(Problem(_LOGS, 0, "", refused.reason))
@@ -80,7 +80,7 @@ class LiveReader(InputReader):
         if self._pages is not None:
             self._pages.seek(0)
             for number, line in enumerate(self._pages, 1):
-                yield Lines(_LOGS, number, [line])
+                yield Lines.of(_LOGS, number, line)
 
     def _read_scope(self, apis: GoogleApis, scope: str) -> None:
         """Read the inventory; where the scope may not be listed whole, project by project."""

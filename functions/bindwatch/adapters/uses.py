@@ -6,10 +6,9 @@ from typing import Final
 import msgspec
 
 from bindwatch.access.rightsizing import Use
-from bindwatch.adapters.files import Item
 from bindwatch.adapters.inputs import InputReader
 from bindwatch.errors import InputError
-from bindwatch.model.log_entry import LogEntry, decode
+from bindwatch.model.log_entry import LogEntry
 from bindwatch.model.resource import canonical
 
 _LONGEST: Final = timedelta(days=800)
@@ -27,18 +26,17 @@ _CHECKS: Final = msgspec.json.Decoder(list[_Check])
 def read_uses(reader: InputReader, use: Use) -> None:
     """Read every entry of the input; what is no entry goes back to the reader, which may take it as inventory."""
     for part in reader.log_lines():
-        lines = [part.text] if isinstance(part, Item) else part.lines
-        first = part.line if isinstance(part, Item) else part.first_line
+        block = part.block()
         refused = 0
-        for offset, line in enumerate(lines):
+        for place in range(len(block)):
             try:
-                entry = decode(line)
+                entry = block.entry(place)
             except InputError as error:
                 refused += 1
-                reader.refuse(part.file, first + offset, line, error)
+                reader.refuse(part.file, part.line + place, block.line(place), error)
                 continue
             take_entry(entry, use)
-        reader.reading.entries += len(lines) - refused
+        reader.reading.entries += len(block) - refused
 
 
 def take_entry(entry: LogEntry, use: Use) -> None:

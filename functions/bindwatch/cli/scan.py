@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 import click
 
 from bindwatch.adapters.file_windows import FileWindows
-from bindwatch.adapters.files import Item, Lines, Problem
+from bindwatch.adapters.files import Problem
 from bindwatch.adapters.house_files import load_house
 from bindwatch.adapters.inputs import InputReader
 from bindwatch.cli import output
@@ -23,7 +23,8 @@ from bindwatch.house.exemptions import exempting, expired
 from bindwatch.house.house import House
 from bindwatch.inventory import Inventory
 from bindwatch.model.finding import Severity
-from bindwatch.model.log_entry import LogEntry, decode
+from bindwatch.model.log_block import LogBlock
+from bindwatch.model.log_entry import LogEntry
 from bindwatch.pipeline import (
     Delivery,
     FindingStore,
@@ -34,7 +35,7 @@ from bindwatch.pipeline import (
     in_order,
     reconcile,
     sweep_windows,
-    tells_no_change,
+    telling_no_change,
 )
 from bindwatch.rule import Context, Rule, WindowRow
 from bindwatch.rules import LOG_RULES, WINDOW_RULES
@@ -46,8 +47,8 @@ if TYPE_CHECKING:
     from bindwatch.adapters.live_scope import Live
 
 _BATCH: Final = 2_000
-Judge = Callable[[list[bytes]], Iterator[tuple[int, Verdict | InputError]]]
-"""Judges some lines and says of each that is not quiet what was found, or why it is no entry."""
+Judge = Callable[[LogBlock, str, int], Iterator[tuple[int, Verdict | InputError]]]
+"""Judges a block of this file and line; says of each place that is not quiet what was found, or why it is no entry."""
 
 
 def scan(
@@ -80,8 +81,7 @@ def scan(
             outcome.add(verdict)
         if windows.wanted:
             for part in reader.log_lines_again():
-                for line in _lines_of(part):
-                    windows.keep(line)
+                windows.keep(part.block(), (part.file, part.line))
             outcome.add(windows.verdict())
     else:
         _store_logs(reader, outcome, engine, window_rules, store)
@@ -112,44 +112,43 @@ def _watched(engine: Engine, windows: FileWindows, later: list[LogEntry]) -> Jud
     Entries that do not say what they changed are kept for `later`: what was before them may come after them.
     """
 
-    def judge(lines: list[bytes]) -> Iterator[tuple[int, Verdict | InputError]]:
-        later.extend(entry for line in lines if tells_no_change(line) and (entry := _decoded(line)) is not None)
-        for place, verdict in engine.judge_lines(lines, windows.see):
+    def judge(block: LogBlock, file: str, line: int) -> Iterator[tuple[int, Verdict | InputError]]:
+        windows.see(block, (file, line))
+        awaiting = []
+        for place in telling_no_change(block):
+            entry = _readable(block, place)
+            if entry is not None:
+                later.append(entry)
+                awaiting.append(place)
+        for place, verdict in engine.judge_block(block, besides=awaiting):
             if isinstance(verdict, Verdict):
-                if tells_no_change(lines[place]):
-                    continue
                 windows.note(verdict)
             yield place, verdict
 
     return judge
 
 
-def _judge_logs(reader: InputReader, outcome: Outcome, judge: Judge) -> None:
-    reading = reader.reading
-    for part in reader.log_lines():
-        first = part.line if isinstance(part, Item) else part.first_line
-        lines = _lines_of(part)
-        refused = 0
-        for offset, verdict in judge(lines):
-            if isinstance(verdict, InputError):
-                refused += 1
-                reader.refuse(part.file, first + offset, lines[offset], verdict)
-            else:
-                outcome.add(verdict)
-        reading.entries += len(lines) - refused
-
-
-def _decoded(line: bytes) -> LogEntry | None:
+def _readable(block: LogBlock, place: int) -> LogEntry | None:
     try:
-        entry = decode(line)
+        entry = block.entry(place)
         entry.rest  # noqa: B018 - reads it, or raises
     except InputError:  # told with its place by who judges it
         return None
     return entry
 
 
-def _lines_of(part: Item | Lines) -> list[bytes]:
-    return [part.text] if isinstance(part, Item) else part.lines
+def _judge_logs(reader: InputReader, outcome: Outcome, judge: Judge) -> None:
+    reading = reader.reading
+    for part in reader.log_lines():
+        block = part.block()
+        refused = 0
+        for place, verdict in judge(block, part.file, part.line):
+            if isinstance(verdict, InputError):
+                refused += 1
+                reader.refuse(part.file, part.line + place, block.line(place), verdict)
+            else:
+                outcome.add(verdict)
+        reading.entries += len(block) - refused
 
 
 def _store_logs(
@@ -163,17 +162,18 @@ def _store_logs(
     batch: list[Delivery] = []
     span: list[datetime] = []
 
-    def judge(lines: Sequence[bytes]) -> Iterator[tuple[int, Verdict | InputError]]:
-        for place, line in enumerate(lines):
+    def judge(block: LogBlock, _file: str, _line: int) -> Iterator[tuple[int, Verdict | InputError]]:
+        awaiting = telling_no_change(block)
+        for place in range(len(block)):
             try:
-                entry, verdict = engine.judge_data(line)
+                entry, verdict = engine.judge_data(block.line(place))
                 time = entry.time
             except InputError as error:
                 yield place, error
                 continue
             if time is not None:
                 span[:] = [min(span[0], time), max(span[1], time)] if span else [time, time]
-            if tells_no_change(line):
+            if place in awaiting:
                 later.append(entry)
                 continue
             origin = engine.context.outside.place(entry.caller_ip)

@@ -208,6 +208,8 @@ UNREADABLE: Final = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 
 decode_facts: Final = msgspec.json.Decoder(Facts).decode
 """`read_facts` for loops in which a call more would be felt: raises UNREADABLE, and takes what has no method."""
+decode_facts_of_lines: Final = msgspec.json.Decoder(Facts).decode_lines
+"""The same of all objects in a text, whichever white space is between them."""
 
 
 def read_facts(line: bytes | str) -> Facts | None:

@@ -27,7 +27,7 @@ from bindwatch.pipeline.reconcile import (
     finish_audit,
     reconcile,
 )
-from bindwatch.pipeline.snapshots import Past, in_order, tells_no_change, with_previous
+from bindwatch.pipeline.snapshots import Past, in_order, telling_no_change, with_previous
 from bindwatch.pipeline.triage import Mute, close, mute, unmute
 from bindwatch.pipeline.windows import record, roll_up_habits, sweep_windows
 
@@ -66,7 +66,7 @@ __all__ = [
     "record",
     "roll_up_habits",
     "sweep_windows",
-    "tells_no_change",
+    "telling_no_change",
     "unmute",
     "with_previous",
 ]

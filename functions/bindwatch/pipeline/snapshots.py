@@ -7,6 +7,7 @@ before, such an entry says it, so that what stood before is not reported as give
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any, Final, Protocol
 
 import msgspec
@@ -14,6 +15,7 @@ import msgspec
 from bindwatch.inventory import Inventory, Part
 from bindwatch.inventory.identities import IdentityPoolProvider
 from bindwatch.model.document import Document
+from bindwatch.model.log_block import LogBlock
 from bindwatch.model.log_entry import LogEntry
 from bindwatch.model.policy import Policy
 from bindwatch.model.principal import parse_member
@@ -25,6 +27,7 @@ from bindwatch.rules.provider_entry import state_of, written_provider
 POLICY: Final = "policy"
 PROVIDER: Final = "provider"
 _NEVER: Final = datetime.max.replace(tzinfo=UTC)
+_PROVIDER_WRITES: Final = "PoolProvider"
 _SETS_POLICY: Final = ("setiampolicy", "setiampermissions")
 _Grants = list[tuple[str, str, str]]  # role, member, expression of the condition
 
@@ -71,9 +74,18 @@ class Past:
             self._states[resource, kind] = content
 
 
-def tells_no_change(line: bytes) -> bool:
-    """Whether the text of an entry looks as if it changed something without saying how it was: cheap, may be wrong."""
-    return b"PoolProvider" in line or (b"etIamPolicy" in line and b"policyDelta" not in line)
+def telling_no_change(block: LogBlock) -> list[int]:
+    """The places of entries that look as if they changed something without saying how it was: cheap, may be wrong."""
+    return [
+        place
+        for place, facts in enumerate(block.facts)
+        if _is_compared(facts.proto_payload.method_name) and b"policyDelta" not in block.line(place)
+    ]
+
+
+@lru_cache(maxsize=4096)
+def _is_compared(method: str) -> bool:
+    return method.endswith(_PROVIDER_WRITES) or method.lower().endswith(_SETS_POLICY)
 
 
 def in_order(entries: Iterable[LogEntry], past: Past) -> Iterator[LogEntry]:
@@ -126,7 +138,7 @@ def snapshot_of_entry(entry: LogEntry) -> Row | None:
 
 
 def _writes_provider(entry: LogEntry) -> bool:
-    return entry.method.endswith("PoolProvider")
+    return entry.method.endswith(_PROVIDER_WRITES)
 
 
 def _snapshot_of_provider(entry: LogEntry) -> Row | None:
