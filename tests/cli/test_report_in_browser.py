@@ -188,6 +188,33 @@ def test_cards_that_the_script_adds_are_those_that_are_written_out(opened: Opene
     assert [card.evaluate(shape) for card in cards(page).all()[:12]] == shapes
 
 
+def test_what_one_fix_settles_stands_together(opened: Opened, tmp_path: Path) -> None:
+    rows = [row(number) for number in range(30)]
+    same = rows[0]["remediation"]
+    rows += [row(number, remediation=same, rule_id=f"beside-{number}") for number in (100, 101)]
+    file = tmp_path / "together.html"
+    file.write_text(render(report(rows)))
+    page, heard = opened(file)
+    worst = page.locator(f"#f-{rows[0]['finding_id']}")
+    expect(worst.locator(".meta")).to_contain_text("its fix settles 2 more")
+    worst.locator("summary").first.click()
+    expect(worst.locator(".fix")).to_contain_text("beside-101")
+
+    def after_the_worst() -> list[str]:
+        listed = [one.get_attribute("id") or "" for one in cards(page).all()]
+        start = listed.index(f"f-{rows[0]['finding_id']}")
+        return listed[start + 1 : start + 3]
+
+    expected = {f"f-{found['finding_id']}" for found in rows[-2:]}
+    assert set(after_the_worst()) == expected
+    expect(page.locator(".card.follows")).to_have_count(2)
+    page.get_by_label("Sort").select_option("rule")
+    page.get_by_label("Sort").select_option("")
+    assert set(after_the_worst()) == expected
+    expect(page.locator(".card.follows")).to_have_count(2)
+    assert heard.complaints == []
+
+
 def test_copying_a_command_and_a_finding(opened: Opened) -> None:
     page, heard = opened("few", permissions=["clipboard-read", "clipboard-write"])
     card = cards(page).first

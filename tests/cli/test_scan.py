@@ -130,6 +130,26 @@ def test_text_puts_the_worst_first_with_the_fix_under_each(tmp_path: Path) -> No
     assert "--workload-pool=acme-prod.svc.id.goog" in text
 
 
+def test_what_one_fix_settles_is_told_once_with_the_others_under_it(tmp_path: Path) -> None:
+    outsider = {
+        "name": "//cloudresourcemanager.googleapis.com/projects/acme-prod",
+        "assetType": "cloudresourcemanager.googleapis.com/Project",
+        "iamPolicy": {"bindings": [{"role": "roles/owner", "members": ["user:eve@gmail.com", "user:bo@gmail.com"]}]},
+    }
+    file = write(tmp_path / "x.json", line(outsider))
+    text = bindwatch("scan", file).stdout.decode()
+    first, second = (text.count(f"projects remove-iam-policy-binding acme-prod --role=roles/owner --member=user:{name}")
+                     for name in ("eve", "bo"))  # fmt: skip
+    assert (first, second) == (1, 1)
+    eve = next(block for block in text.split("●") if "holds roles/owner" in block and "eve" in block)
+    assert "rule    external-member" in eve
+    assert "also    CRITICAL privileged-role (" in eve
+    assert "          MEDIUM basic-role (" in eve
+    assert "CRITICAL  4, 2 shown under others with the same fix" in text
+    found = json.loads(bindwatch("scan", file, "--format", "json").stdout)["findings"]
+    assert sum(finding["rule_id"] == "basic-role" for finding in found) == 2, "other forms have each by itself"
+
+
 def test_ndjson_is_one_finding_a_line(tmp_path: Path) -> None:
     file = write(tmp_path / "x.json", line(CLUSTER) + line(KEY))
     lines = bindwatch("scan", file, "--format", "ndjson").stdout.splitlines()

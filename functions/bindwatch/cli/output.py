@@ -2,7 +2,7 @@
 
 import sys
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from functools import cache
 from pathlib import Path
@@ -14,6 +14,7 @@ from bindwatch.adapters.places import Place, find_places
 from bindwatch.cli import formats
 from bindwatch.cli.outcome import Outcome
 from bindwatch.cli.terminal import Paint, height, printable, wrapped
+from bindwatch.cli.together import fix_of, together
 from bindwatch.house.exemptions import Exemption
 from bindwatch.model import resource
 from bindwatch.model.finding import AssetRef, Finding, LogRef, Severity
@@ -22,6 +23,8 @@ from bindwatch.tally import Standing
 
 _MOST_PROBLEMS: Final = 20
 _MOST_KINDS: Final = 5
+_ID: Final = 8
+"""As much of an id as tells findings apart; `show` and the others take the beginning of one."""
 
 
 def format_options(command: Any) -> Any:
@@ -198,18 +201,28 @@ def summary_record(outcome: Outcome) -> dict[str, Any]:
 
 
 def findings_text(standing: Sequence[Standing], paint: Paint) -> Iterator[str]:
-    """Findings as a person reads them, under their severities, one by one."""
-    severity: Severity | None = None
+    """Findings as a person reads them, under their severities; those that one fix settles under the worst of them."""
+    groups = together((row, _fix_of(row.finding)) for row in standing)
     counts = Counter(row.finding.severity for row in standing)
-    for row in standing:
-        if row.finding.severity is not severity:
-            severity = row.finding.severity
-            yield paint.severity(severity, f" {severity.name} ") + paint.faint(f" {counts[severity]}") + "\n\n"
-        yield "\n".join(finding_lines(row, paint)) + "\n\n"
+    above = Counter(row.finding.severity for group in groups for row in group[1:])
+    severity: Severity | None = None
+    for group in groups:
+        first = group[0].finding
+        if first.severity is not severity:
+            severity = first.severity
+            told = f" {counts[severity]}" + (
+                f", {above[severity]} shown under others with the same fix" if above[severity] else ""
+            )
+            yield paint.severity(severity, f" {severity.name} ") + paint.faint(told) + "\n\n"
+        yield "\n".join(finding_lines(group[0], paint, group[1:])) + "\n\n"
 
 
-def finding_lines(row: Standing, paint: Paint) -> list[str]:
-    """One finding as a person reads it: what, on what, who, why, and the fix to paste."""
+def _fix_of(finding: Finding) -> Hashable | None:
+    return fix_of(finding.resource_name, finding.remediation.commands) if finding.remediation else None
+
+
+def finding_lines(row: Standing, paint: Paint, also: Sequence[Standing] = ()) -> list[str]:
+    """One finding as a person reads it: what, on what, who, why, and the fix to paste; `also` are settled by it."""
     finding = row.finding
     lines = [f"{paint.severity(finding.severity, '●')} {paint.strong(printable(finding.title))}"]
     lines.append(_field("on", printable(_resource_words(finding))))
@@ -232,6 +245,10 @@ def finding_lines(row: Standing, paint: Paint) -> list[str]:
         if undo := fix.undo:
             lines.append(_field("undo", printable(undo[0])))
             lines += [f"            {printable(command)}" for command in undo[1:]]
+    for number, other in enumerate(also):
+        known = other.finding
+        words = f"{known.severity.name} {known.rule_id} ({known.finding_id[:_ID]}): {known.title}"
+        lines.append(_field("" if number else "also", wrapped(words, " " * 10).lstrip()))
     lines.append(paint.faint(_field("rule", f"{finding.rule_id}  {finding.category.value}  {finding.finding_id}")))
     lines += [paint.faint(_field("see", printable(_source_words(source)))) for source in finding.evidence[:1]]
     return lines

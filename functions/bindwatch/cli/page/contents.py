@@ -12,6 +12,7 @@ from bindwatch.cli.earlier import EarlierScan
 from bindwatch.cli.outcome import Outcome
 from bindwatch.cli.page.drawn import Drawn
 from bindwatch.cli.terminal import printable
+from bindwatch.cli.together import fix_of, together
 from bindwatch.model.finding import Category, Severity
 from bindwatch.model.principal import parse_email, parse_subject
 from bindwatch.model.resource import display
@@ -217,6 +218,9 @@ def card_of(row: Mapping[str, Any], as_of: datetime, team_of: TeamOf = no_team, 
         "age": age(_parsed(row["opened_at"]), as_of) if is_dated else "",
         "days": max(0, (as_of - _parsed(row["opened_at"])).days),
         "change": "",
+        "group": "",
+        "also": [],
+        "more": "",
     }
     return {name: fit(value) for name, value in card.items()}
 
@@ -419,7 +423,15 @@ def _caller(name: str) -> str:
 
 
 def told(cards: Sequence[Card], changes: Changes) -> tuple[Card, ...]:
-    """The findings with what is new about each."""
-    for card in cards:
-        card["change"] = changes.news.get(card["id"], "")
-    return tuple(cards)
+    """The findings with what is new about each, and what one fix settles side by side, where the worst of it stood."""
+    groups = together((card, fix_of(card["full_name"] or card["resource"], card["commands"])) for card in cards)
+    for group in groups:
+        for card in group:
+            card["change"] = changes.news.get(card["id"], "")
+            card["group"] = group[0]["id"] if len(group) > 1 else ""
+            card["also"] = [
+                f"{other['severity']} {other['rule']}: {other['title']}" for other in group if other is not card
+            ]
+        if len(group) > 1:
+            group[0]["more"] = f"settles {len(group) - 1} more"
+    return tuple(card for group in groups for card in group)

@@ -44,6 +44,7 @@
     if (finding.terraform) lines.push(finding.terraform);
     if (finding.risk) lines.push(`risk: ${finding.risk}`);
     for (const command of finding.undo) lines.push(`undo: ${command}`);
+    for (const other of finding.also) lines.push(`the same fix settles: ${other}`);
     return lines.join("\n") + "\n";
   }
 
@@ -114,7 +115,12 @@
   }
 
   function showMore() {
-    const next = matching.slice(shown, shown + page).map(cardOf);
+    const next = matching.slice(shown, shown + page).map((finding, index) => {
+      const card = cardOf(finding);
+      const before = matching[shown + index - 1];
+      card.classList.toggle("follows", Boolean(finding.group && before && before.group === finding.group));
+      return card;
+    });
     list.append(...next);
     shown += next.length;
     tell();

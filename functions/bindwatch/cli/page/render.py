@@ -34,6 +34,7 @@ def render(report: Report) -> str:
         style=style,
         policy=_policy(script, style),
         cards=report.cards[:PAGE],
+        leading=[card for card in report.cards if card["group"] in ("", card["id"])],
         blank=_blank(),
         island=_island(report.cards),
         page=PAGE,
@@ -61,6 +62,8 @@ def _blank() -> Card:
         "chain": [" "],
         "notes": [" "],
         "ruled_out": [" "],
+        "also": [" "],
+        "group": "",
         "commands": [" "],
         "undo": [" "],
         "evidence": [{"words": " ", "url": ""}],
@@ -70,6 +73,7 @@ def _blank() -> Card:
 _FIELDS: Final = (
     "id", "rule", "category", "kind", "title", "explanation", "resource", "full_name", "project", "team", "principal",
     "cause", "score", "confidence", "fix", "terraform", "risk", "techniques", "seen", "age", "change",
+    "more",
 )  # fmt: skip
 
 
