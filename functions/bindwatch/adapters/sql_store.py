@@ -78,9 +78,9 @@ class SqlStore(ABC):
         row = self.latest_snapshot(resource, kind, before=before)
         return None if row is None else json.loads(row["content"])
 
-    def known_states(self, kind: str) -> Mapping[str, str]:
+    def known_states(self) -> Mapping[tuple[str, str], str]:
         """See `FindingStore.known_states`."""
-        return {row["resource"]: row["snapshot_key"] for row in self.ask("store/snapshots", {"kind": kind})}
+        return {(row["resource"], row["kind"]): row["snapshot_key"] for row in self.ask("store/known_states", {})}
 
     def window_rows(self, rule_id: str, *, since: datetime, until: datetime) -> Sequence[WindowRow]:
         """See `FindingStore.window_rows`."""

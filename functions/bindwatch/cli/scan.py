@@ -75,7 +75,7 @@ def scan(
         windows = FileWindows(window_rules, context)
         later: list[LogEntry] = []
         _judge_logs(reader, outcome, _watched(engine, windows, later))
-        for entry in in_order(later, Past()):
+        for entry in in_order(later, Past(None, inventory)):
             verdict = engine.judge_entry(entry)
             windows.note(verdict)
             outcome.add(verdict)
@@ -189,7 +189,7 @@ def _store_logs(
     deliver(batch, store)
     compared = [
         Delivery(entry, engine.judge_entry(entry), entry.time or engine.context.as_of)
-        for entry in in_order(later, Past(store))
+        for entry in in_order(later, Past(store, engine.context.inventory))
     ]
     deliver(compared, store)
     for delivery in compared:

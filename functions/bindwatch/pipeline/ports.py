@@ -116,10 +116,10 @@ class FindingStore(Protocol):
         """The grants (role, member, condition) of a policy as last known before then; None where none was known."""
 
     def state_before(self, resource: str, kind: str, before: datetime) -> Mapping[str, str] | None:
-        """The fields of an object (a provider) as last known before then; None where none were known."""
+        """The fields of an object (a provider, a sink) as last known before then; None where none were known."""
 
-    def known_states(self, kind: str) -> Mapping[str, str]:
-        """The key of the last known state of each object of this kind."""
+    def known_states(self) -> Mapping[tuple[str, str], str]:
+        """The key of the last known state of each object that is no policy, by its name and kind."""
 
     def window_rows(self, rule_id: str, *, since: datetime, until: datetime) -> Sequence[WindowRow]:
         """What the SQL of a window rule finds in that time. `since` is a full hour."""

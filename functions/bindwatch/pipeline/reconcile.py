@@ -15,12 +15,11 @@ from msgspec import structs
 
 from bindwatch.engine import Verdict
 from bindwatch.inventory import Coverage, Inventory, Part
-from bindwatch.inventory.identities import IdentityPoolProvider
 from bindwatch.model.finding import Category, Finding, State
 from bindwatch.model.resource import project_name
 from bindwatch.pipeline.ports import FindingStore, Row, StandingFinding, Table
 from bindwatch.pipeline.rows import Recording, RunRow, digest, ending_event, failure_row, finding_event, timestamp
-from bindwatch.pipeline.snapshots import PROVIDER, snapshots_of_inventory, states_of_inventory
+from bindwatch.pipeline.snapshots import snapshots_of_inventory, states_of_inventory
 from bindwatch.rule import Rule
 
 SETTLING: Final = timedelta(minutes=10)
@@ -136,8 +135,7 @@ def reconcile(
     notes += [failure_row(failure, recorded_at=now, run=rows) for failure in verdict.failures]
     known = store.known_policies(projects)
     kept = list(snapshots_of_inventory(inventory, known, run.as_of, projects=projects))
-    if inventory.all(IdentityPoolProvider):
-        kept += states_of_inventory(inventory, store.known_states(PROVIDER), run.as_of)
+    kept += states_of_inventory(inventory, store.known_states(), run.as_of)
     store.append({Table.FINDING_EVENTS: change.events, Table.RUNS: notes, Table.SNAPSHOTS: kept})
     return change.summary()
 

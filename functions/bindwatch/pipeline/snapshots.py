@@ -1,11 +1,13 @@
-"""The last known policies: kept by audits and by entries that show a whole policy, and what an entry changed of them.
+"""What was last known of policies and of other objects: kept by audits and by entries, and what an entry changed of it.
 
 Cloud Run, IAP, KMS and Compute Engine log the policy that was written but not what changed. Compared with the one
 before, such an entry says it, so that what stood before is not reported as given now, and what is gone is resolved.
+Of providers, custom roles, deny policies, boundaries, sinks and the like (`bindwatch.rules.object_state`) the entry is
+given the state before, and the rules compare.
 """
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Any, Final, Protocol
@@ -13,7 +15,6 @@ from typing import Any, Final, Protocol
 import msgspec
 
 from bindwatch.inventory import Inventory, Part
-from bindwatch.inventory.identities import IdentityPoolProvider
 from bindwatch.model.document import Document
 from bindwatch.model.log_block import LogBlock
 from bindwatch.model.log_entry import LogEntry
@@ -22,12 +23,10 @@ from bindwatch.model.principal import parse_member
 from bindwatch.model.resource import project_of
 from bindwatch.pipeline.ports import Row
 from bindwatch.pipeline.rows import digest, timestamp
-from bindwatch.rules.provider_entry import state_of, written_provider
+from bindwatch.rules.object_state import KINDS, Kind, State, kind_of
 
 POLICY: Final = "policy"
-PROVIDER: Final = "provider"
 _NEVER: Final = datetime.max.replace(tzinfo=UTC)
-_PROVIDER_WRITES: Final = "PoolProvider"
 _SETS_POLICY: Final = ("setiampolicy", "setiampermissions")
 _Grants = list[tuple[str, str, str]]  # role, member, expression of the condition
 
@@ -43,12 +42,17 @@ class Known(Protocol):
 
 
 class Past:
-    """What the entries of some files told so far, and what a store knows besides: entries are to come in time order."""
+    """What the entries of some files told so far, and what a store knows besides: entries are to come in time order.
 
-    def __init__(self, store: Known | None = None) -> None:
+    Last comes what an inventory shows, if it was taken before the entries: where an entry leaves an object as the
+    inventory shows it, it was taken after that entry (see `later`).
+    """
+
+    def __init__(self, store: Known | None = None, inventory: Inventory | None = None) -> None:
         self._store = store
         self._policies: dict[str, Sequence[tuple[str, str, str]]] = {}
-        self._states: dict[tuple[str, str], Mapping[str, str]] = {}
+        self._states: dict[tuple[str, str], State] = {}
+        self._shown = dict(_states_of(inventory)) if inventory is not None else {}
 
     def policy_before(self, resource: str, before: datetime) -> Sequence[tuple[str, str, str]] | None:
         """See `Known.policy_before`."""
@@ -58,9 +62,20 @@ class Past:
 
     def state_before(self, resource: str, kind: str, before: datetime) -> Mapping[str, str] | None:
         """See `Known.state_before`."""
-        if (resource, kind) in self._states or self._store is None:
-            return self._states.get((resource, kind))
-        return self._store.state_before(resource, kind, before)
+        known = self._states.get((resource, kind))
+        if known is None and self._store is not None:
+            known = self._store.state_before(resource, kind, before)
+        return self._shown.get((resource, kind)) if known is None else known
+
+    def later(self, entry: LogEntry) -> None:
+        """Hear of an entry that is to come. What an inventory shows of its object may be what it leaves behind."""
+        kind = kind_of(entry.service, entry.method) if self._shown else None
+        written = None if kind is None or entry.failed else kind.written(entry)
+        if kind is None or written is None:
+            return
+        shown = self._shown.get((written.name, kind.name))
+        if shown is not None and written.state(shown) == shown:
+            del self._shown[written.name, kind.name]
 
     def learn(self, entry: LogEntry) -> None:
         """Remember what an entry wrote."""
@@ -79,17 +94,20 @@ def telling_no_change(block: LogBlock) -> list[int]:
     return [
         place
         for place, facts in enumerate(block.facts)
-        if _is_compared(facts.proto_payload.method_name) and b"policyDelta" not in block.line(place)
+        if _is_compared(facts.proto_payload.service_name, facts.proto_payload.method_name)
+        and b"policyDelta" not in block.line(place)
     ]
 
 
 @lru_cache(maxsize=4096)
-def _is_compared(method: str) -> bool:
-    return method.endswith(_PROVIDER_WRITES) or method.lower().endswith(_SETS_POLICY)
+def _is_compared(service: str, method: str) -> bool:
+    return kind_of(service, method) is not None or method.lower().endswith(_SETS_POLICY)
 
 
-def in_order(entries: Iterable[LogEntry], past: Past) -> Iterator[LogEntry]:
+def in_order(entries: Sequence[LogEntry], past: Past) -> Iterator[LogEntry]:
     """These entries in the order of their time, each with what those before it tell of what it changed."""
+    for entry in entries:
+        past.later(entry)
     for entry in sorted(entries, key=lambda each: each.time or _NEVER):
         compared = with_previous(entry, past)
         past.learn(compared)
@@ -103,11 +121,11 @@ def with_previous(entry: LogEntry, known: Known) -> LogEntry:
     """
     if entry.failed:
         return entry
-    if _writes_provider(entry):
-        provider = written_provider(entry)
-        if provider is None or provider.created or entry.time is None:
+    if (kind := kind_of(entry.service, entry.method)) is not None:
+        written = kind.written(entry)
+        if written is None or written.created or entry.time is None:
             return entry
-        fields = known.state_before(provider.name, PROVIDER, entry.time)
+        fields = known.state_before(written.name, kind.name, entry.time)
         return entry if fields is None else entry.known_before(fields)
     if not entry.shows_whole_policy or entry.time is None:
         return entry
@@ -122,9 +140,9 @@ def with_previous(entry: LogEntry, known: Known) -> LogEntry:
 
 
 def snapshot_of_entry(entry: LogEntry) -> Row | None:
-    """The policy or the provider that an entry wrote, as a row; None where it wrote or shows none."""
-    if _writes_provider(entry):
-        return _snapshot_of_provider(entry)
+    """The policy or the object that an entry wrote, as a row; None where it wrote or shows none."""
+    if (kind := kind_of(entry.service, entry.method)) is not None:
+        return _snapshot_of_object(entry, kind)
     if not entry.method.lower().endswith(_SETS_POLICY):  # first: it is asked of every entry
         return None
     if entry.failed or entry.time is None:
@@ -137,15 +155,12 @@ def snapshot_of_entry(entry: LogEntry) -> Row | None:
     return _row(entry.resource, entry.project, grants, etag, entry.time)
 
 
-def _writes_provider(entry: LogEntry) -> bool:
-    return entry.method.endswith(_PROVIDER_WRITES)
-
-
-def _snapshot_of_provider(entry: LogEntry) -> Row | None:
-    provider = written_provider(entry)
-    if provider is None or entry.failed or entry.time is None:
+def _snapshot_of_object(entry: LogEntry, kind: Kind) -> Row | None:
+    written = kind.written(entry)
+    if written is None or entry.failed or entry.time is None:
         return None
-    return _state_row(provider.name, entry.project, PROVIDER, provider.state(entry.before or {}), entry.time)
+    state = written.state(entry.before or {})
+    return _state_row(written.name, entry.project, kind.name, state, entry.time) if state else None
 
 
 def _state_row(resource: str, project: str, kind: str, fields: Mapping[str, str], seen_at: datetime) -> Row:
@@ -162,12 +177,18 @@ def _state_row(resource: str, project: str, kind: str, fields: Mapping[str, str]
     }
 
 
-def states_of_inventory(inventory: Inventory, known: Mapping[str, str], seen_at: datetime) -> Iterator[Row]:
-    """The providers of an inventory that are not as last `known` (key by resource)."""
-    for provider in inventory.all(IdentityPoolProvider):
-        row = _state_row(provider.name, provider.project, PROVIDER, state_of(provider), seen_at)
-        if known.get(provider.name) != row["snapshot_key"]:
+def states_of_inventory(inventory: Inventory, known: Mapping[tuple[str, str], str], seen_at: datetime) -> Iterator[Row]:
+    """The objects of an inventory of which the state is kept and not as last `known` (key by resource and kind)."""
+    for (resource, kind), state in _states_of(inventory):
+        row = _state_row(resource, inventory.project_of(resource), kind, state, seen_at)
+        if known.get((resource, kind)) != row["snapshot_key"]:
             yield row
+
+
+def _states_of(inventory: Inventory) -> Iterator[tuple[tuple[str, str], State]]:
+    for kind in KINDS:
+        for name, state in kind.standing(inventory):
+            yield (name, kind.name), state
 
 
 def snapshots_of_inventory(

@@ -4,23 +4,13 @@ from collections.abc import Iterator
 
 from bindwatch.knowledge.escalation import Level, risk_of, satisfied
 from bindwatch.model.change import Run, remedy
-from bindwatch.model.finding import Category, Remediation, Severity
+from bindwatch.model.finding import Category, Confidence, Remediation, Severity
 from bindwatch.model.log_entry import LogEntry
 from bindwatch.rule import Context, Match, log_rule
 from bindwatch.rules.callers import is_expected
 from bindwatch.rules.grant_risk import TAKEOVER
 from bindwatch.rules.methods import IAM, activity
-
-
-def role_name(entry: LogEntry) -> str:
-    """The role as bindings write it (`projects/p/roles/r`, `organizations/1/roles/r`)."""
-    name = entry.raw_resource_name or entry.request.text("name") or entry.response.text("name")
-    if "/roles/" in name:
-        return name
-    role = entry.request.text("role_id") or entry.resource_labels.get("role_name", "")
-    if role.startswith(("projects/", "organizations/")):
-        return role
-    return f"{entry.request.text('parent') or name}/roles/{role}" if role else name
+from bindwatch.rules.object_state import UNKNOWN_BEFORE, role_change, role_name
 
 
 @log_rule(
@@ -45,14 +35,16 @@ def custom_role_gained_danger(entry: LogEntry, context: Context) -> Iterator[Mat
     Roles made on purpose for administrators. Named automation is MEDIUM at the most.
 
     ## Blind spots
-    Who holds the role is in the policies, not in this entry.
+    Who holds the role is in the policies, not in this entry. An update without a delta is compared with what the role
+    held before, as an audit or an earlier entry tells; where nothing tells, all that it now holds is judged.
     """
-    added = entry.permission_delta.added
-    if not added:
+    before, after = role_change(entry)
+    if not after or (before is not None and after <= before):
         return
     role = role_name(entry)
     level = Level.ORGANIZATION if role.startswith("organizations/") else Level.PROJECT
-    paths = satisfied(risk_of(added), level)
+    held = satisfied(risk_of(before), level) if before else ()
+    paths = [path for path in satisfied(risk_of(after), level) if path not in held]
     if not paths:
         return
     worst = max(paths, key=lambda path: path.weight)
@@ -66,8 +58,12 @@ def custom_role_gained_danger(entry: LogEntry, context: Context) -> Iterator[Mat
         subject=f"{role} {' '.join(dangerous)}",
         title=f"Custom role {role} now holds {', '.join(dangerous[:3])}{' and more' if len(dangerous) > 3 else ''}",
         severity=severity,
-        notes=tuple(f"{' + '.join(path.permissions)}: {path.why}" for path in paths[:5]),
-        remediation=without(role, dangerous),
+        confidence=Confidence.MEDIUM if before is None else Confidence.HIGH,
+        notes=(
+            *(f"{' + '.join(path.permissions)}: {path.why}" for path in paths[:5]),
+            *((UNKNOWN_BEFORE,) if before is None else ()),
+        ),
+        remediation=without(role, [item for item in dangerous if before is None or item not in before]),
     )
 
 
@@ -153,13 +149,21 @@ def custom_role_updated(entry: LogEntry, context: Context) -> Iterator[Match]:
     """
     if entry.permissions and "iam.roles.update" not in entry.granted_permissions:
         return
-    role, delta = role_name(entry), entry.permission_delta
-    quiet = is_expected(entry.caller, context) or not delta.added
+    role = role_name(entry)
+    before, after = role_change(entry)
+    unknown = before is None and after is not None
+    added, removed = sorted((after or set()) - (before or set())), sorted((before or set()) - (after or set()))
+    quiet = is_expected(entry.caller, context) or not added
     yield Match(
         subject=f"{entry.caller_key} changed {role}",
         title=f"{entry.caller_name} changed custom role {role}",
         severity=Severity.INFO if quiet else Severity.LOW,
-        notes=(f"{len(delta.added)} permissions added, {len(delta.removed)} removed.",),
+        notes=(
+            f"It now holds {len(added)} permissions. {UNKNOWN_BEFORE}"
+            if unknown
+            else f"{len(added)} permissions added, {len(removed)} removed.",
+            *((f"Added: {', '.join(added[:20])}",) if added and not unknown else ()),
+        ),
     )
 
 

@@ -1,7 +1,7 @@
 """Rules for log sinks and exclusions: what decides where entries go, and which never arrive."""
 
-from collections.abc import Iterator
-from typing import Final
+from collections.abc import Iterator, Mapping
+from typing import Final, NamedTuple
 
 from bindwatch.inventory.hierarchy import LogSink
 from bindwatch.model.change import Run, remedy
@@ -14,13 +14,14 @@ from bindwatch.rules.logging_entry import (
     config,
     known_sink,
     last,
+    lets_more_through,
     short,
     sink_update,
     touches_audit_logs,
-    writes,
     written_fields,
 )
 from bindwatch.rules.methods import LOGGING, activity
+from bindwatch.rules.object_state import UNKNOWN_BEFORE, exclusion_of, items, sink_of
 from bindwatch.rules.weight import scope_flags, weighed
 
 
@@ -110,71 +111,99 @@ def log_sink_weakened(entry: LogEntry, context: Context) -> Iterator[Match]:
     automation that manages sinks in the settings.
 
     ## Blind spots
-    The entry shows the new value only. Whether a filter became narrower is told by comparing it with the inventory.
+    The entry shows the new value only. Each field is compared with what an audit or an earlier entry told of it; where
+    nothing did, it is judged by what the request shows. Two filters are compared by their text.
     """
     mask, sink = written_fields(entry), entry.request.document("sink")
     name = last(entry.raw_resource_name or entry.request.text("sinkName"))
-    for field, severity, what, fix in _sink_changes(entry, sink, mask, context):
+    for change in _sink_changes(entry, sink, mask, context):
+        compared = change.before is not None
         yield Match(
-            subject=f"sink {name}: {field}",
-            title=f"The log sink {name} {what}",
-            severity=weighed(severity, entry, context),
-            confidence=Confidence.HIGH if mask else Confidence.MEDIUM,
-            remediation=fix,
+            subject=f"sink {name}: {change.field}",
+            title=f"The log sink {name} {change.what}",
+            severity=weighed(change.severity, entry, context),
+            confidence=Confidence.HIGH if mask or compared else Confidence.MEDIUM,
+            notes=(f"Before: {change.before or 'none'}",) if compared else (UNKNOWN_BEFORE,),
+            remediation=change.fix,
         )
+
+
+class _SinkChange(NamedTuple):
+    """One field of a sink that was changed for the worse. `before` is None where the old value is not known."""
+
+    field: str
+    severity: Severity
+    what: str
+    fix: Remediation
+    before: str | None
 
 
 def _sink_changes(
     entry: LogEntry, sink: Document, mask: frozenset[str] | None, context: Context
-) -> Iterator[tuple[str, Severity, str, Remediation]]:
-    known = known_sink(entry, context)
-    if writes(mask, "disabled") and sink.flag("disabled"):
+) -> Iterator[_SinkChange]:
+    written, before = sink_of(entry), entry.before or {}
+    if written is None:
+        return
+    after, known = written.fields, known_sink(entry, context)
+    if after.get("disabled") and not before.get("disabled"):
         fix = remedy("Switch the sink on again", Run(sink_update(entry, "--no-disabled")))
-        yield "disabled", Severity.HIGH, "was disabled", fix
-    if mask and "destination" in mask and (destination := sink.text("destination")):
+        yield _SinkChange("disabled", Severity.HIGH, "was disabled", fix, _of(before, "disabled", "it was on"))
+    destination = after.get("destination", "")
+    if destination and _is_other(before, "destination", destination, named=mask):
         away = _leaves(entry, destination, context)
-        severity = Severity.HIGH if away else Severity.MEDIUM
         where = f"was redirected to {destination}" + (", which is outside the projects you trust" if away else "")
-        yield "destination", severity, where, _set_back(entry, "destination", known.destination if known else "")
-    if mask and "filter" in mask and (text := sink.text("filter")):
-        yield (
-            "filter",
-            Severity.MEDIUM,
-            f"now keeps only entries that match: {short(text)}",
-            _set_back(entry, "filter", known.filter if known else ""),
+        fix = _set_back(entry, "destination", before.get("destination") or (known.destination if known else ""))
+        weight = Severity.HIGH if away else Severity.MEDIUM
+        yield _SinkChange("destination", weight, where, fix, before.get("destination"))
+    text = after.get("filter", "")
+    if text and _is_other(before, "filter", text, named=mask) and not lets_more_through(before.get("filter"), text):
+        old = before.get("filter")
+        narrower = old is not None and lets_more_through(text, old)
+        fix = _set_back(entry, "filter", old or (known.filter if known else ""))
+        weight = Severity.HIGH if narrower and touches_audit_logs(old or "") else Severity.MEDIUM
+        yield _SinkChange("filter", weight, f"now keeps only entries that match: {short(text)}", fix, old)
+    had = items(before, "exclusions")
+    for label, leaves_out in (items(after, "exclusions") or {}).items():
+        if had is not None and had.get(label) == leaves_out:
+            continue
+        fix = remedy(
+            "Remove the exclusion",
+            Run(
+                sink_update(entry, f"--remove-exclusions={label}"),
+                sink_update(entry, f"--add-exclusion=^;^name={label};filter={leaves_out}"),
+            ),
         )
-    if writes(mask, "exclusions"):
-        for exclusion in sink.documents("exclusions"):
-            if exclusion.flag("disabled"):
-                continue
-            label, text = exclusion.text("name"), exclusion.text("filter")
-            fix = remedy(
-                "Remove the exclusion",
-                Run(
-                    sink_update(entry, f"--remove-exclusions={label}"),
-                    sink_update(entry, f"--add-exclusion=^;^name={label};filter={text}"),
-                ),
-            )
-            severity = Severity.HIGH if touches_audit_logs(text) else Severity.MEDIUM
-            yield (
-                f"exclusion {label}",
-                severity,
-                f"now leaves out entries that match: {short(text) or 'anything'}",
-                fix,
-            )
-    if mask and "includeChildren" in mask and not sink.flag("includeChildren"):
+        yield _SinkChange(
+            f"exclusion {label}",
+            Severity.HIGH if touches_audit_logs(leaves_out) else Severity.MEDIUM,
+            f"now leaves out entries that match: {short(leaves_out) or 'anything'}",
+            fix,
+            None if had is None else short(had.get(label, "")),
+        )
+    if after.get("children") == "" and _is_other(before, "children", "", named=mask):
         fix = remedy("Include the child resources again", Run(sink_update(entry, "--include-children")))
-        yield "includeChildren", Severity.HIGH, "no longer includes the projects below it", fix
-    if writes(mask, "interceptChildren") and sink.flag("interceptChildren"):
+        what, was = "no longer includes the projects below it", _of(before, "children", "it included them")
+        yield _SinkChange("includeChildren", Severity.HIGH, what, fix, was)
+    if after.get("intercept") and not before.get("intercept"):
         fix = remedy("Let the entries reach the sinks below again", Run(sink_update(entry, "--no-intercept-children")))
-        yield "interceptChildren", Severity.MEDIUM, "now keeps entries from the sinks below it", fix
+        what, was = "now keeps entries from the sinks below it", _of(before, "intercept", "it let them through")
+        yield _SinkChange("interceptChildren", Severity.MEDIUM, what, fix, was)
+
+
+def _is_other(before: Mapping[str, str], field: str, value: str, *, named: frozenset[str] | None) -> bool:
+    """Whether a field has another value than before; where that is not known, whether the update names its fields."""
+    return before[field] != value if field in before else named is not None
+
+
+def _of(before: Mapping[str, str], field: str, words: str) -> str | None:
+    return words if field in before else None
 
 
 def _set_back(entry: LogEntry, field: str, value: str) -> Remediation:
     if not value:
         return remedy(f"Set the {field} back to what your configuration says")
     arguments = (value,) if field == "destination" else (f"--log-filter={value}",)
-    return remedy(f"Set the {field} back to what the inventory last saw", Run(sink_update(entry, *arguments)))
+    return remedy(f"Set the {field} back to what it was when last seen", Run(sink_update(entry, *arguments)))
 
 
 def _leaves(entry: LogEntry, destination: str, context: Context) -> bool:
@@ -256,20 +285,37 @@ def log_exclusion_created(entry: LogEntry, context: Context) -> Iterator[Match]:
     Exclusions that save the cost of load balancer or debug logs weigh less: their filters name no audit entries.
 
     ## Blind spots
-    Admin Activity entries cannot be excluded from the _Required bucket, only from the copies other sinks make.
+    Admin Activity entries cannot be excluded from the _Required bucket, only from the copies other sinks make. An
+    update is compared with what an earlier entry told of the exclusion; where none did, it is judged by the request.
     """
-    exclusion = entry.request.document("exclusion")
-    if exclusion.flag("disabled"):
+    exclusion, written = entry.request.document("exclusion"), exclusion_of(entry)
+    before = entry.before or {}
+    after = written.state(before) if written is not None else before
+    if after.get("disabled"):
         return
-    text = exclusion.text("filter")
+    text = after.get("filter", "")
     name = exclusion.text("name") or last(entry.raw_resource_name)
+    compared = "filter" in before
+    if compared and not before.get("disabled") and (text == before["filter"] or _leaves_out_less(before, text)):
+        return
+    if not text and not compared and entry.method.endswith("UpdateExclusion"):
+        text = "what it matched before"
     severity = Severity.HIGH if touches_audit_logs(text) else Severity.MEDIUM
     yield Match(
+        notes=(f"Before: {short(before['filter'])}{' (disabled)' if before.get('disabled') else ''}",)
+        if compared
+        else (UNKNOWN_BEFORE,)
+        if entry.method.endswith("UpdateExclusion")
+        else (),
         subject=f"exclusion {last(name)}",
         title=f"Entries that match {short(text) or 'anything'} are no longer kept",
         severity=weighed(severity, entry, context),
         remediation=remedy(f"Delete the exclusion {last(name)} in the Logs Router, or disable it"),
     )
+
+
+def _leaves_out_less(before: Mapping[str, str], text: str) -> bool:
+    return bool(text) and lets_more_through(text, before["filter"])
 
 
 RULES: Final = (log_sink_deleted, log_sink_weakened, log_sink_sends_elsewhere, log_exclusion_created)

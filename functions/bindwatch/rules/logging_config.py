@@ -10,6 +10,7 @@ from bindwatch.rule import Context, Match, Rule, log_rule
 from bindwatch.rules import log_sinks
 from bindwatch.rules.logging_entry import config, last, location_flags, short, writes, written_fields
 from bindwatch.rules.methods import LOGGING, activity
+from bindwatch.rules.object_state import UNKNOWN_BEFORE
 from bindwatch.rules.weight import is_second_half, scope_flags, weighed
 
 
@@ -74,27 +75,28 @@ def log_bucket_weakened(entry: LogEntry, context: Context) -> Iterator[Match]:
     Set the retention back, and lock the bucket so that it cannot be shortened again.
 
     ## Known false positives
-    A first setting that lengthens the retention from the default of thirty days: the entry shows the new value only, so
+    A first setting that lengthens the retention from the default of thirty days: where the old value is not known,
     values below a year weigh less the nearer they are to it.
 
     ## Blind spots
-    The old value is not in the entry.
+    The old value is not in the entry; it is known where an earlier entry set it.
     """
     if is_second_half(entry):
         return
     mask, bucket = written_fields(entry), entry.request.document("bucket")
     name = entry.raw_resource_name or entry.request.text("name")
-    days = bucket.number("retentionDays")
-    if writes(mask, "retentionDays") and days is not None and days < 365:
-        severity = Severity.HIGH if days < 30 else Severity.MEDIUM if days < 90 else Severity.LOW
+    days, old = bucket.number("retentionDays"), int((entry.before or {}).get("days", 0))
+    if writes(mask, "retentionDays") and days is not None and (days < old if old else days < 365):
+        severity = Severity.HIGH if days < 30 else Severity.MEDIUM if days < 90 or old >= 365 else Severity.LOW
         update = ("gcloud", "logging", "buckets", "update", last(name))
         yield Match(
             subject=f"log bucket {last(name)}: retention",
             title=f"The log bucket {last(name)} now keeps entries for {days} days",
             severity=weighed(severity, entry, context),
+            notes=(f"Before: {old} days",) if old else (UNKNOWN_BEFORE,),
             remediation=remedy(
-                "Keep entries for a year",
-                Run((*update, "--retention-days=365", *location_flags(name), *scope_flags(name))),
+                f"Keep entries for {old} days, as before" if old else "Keep entries for a year",
+                Run((*update, f"--retention-days={old or 365}", *location_flags(name), *scope_flags(name))),
                 risk="Storage beyond thirty days is billed",
             ),
         )

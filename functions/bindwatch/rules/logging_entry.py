@@ -76,3 +76,53 @@ def short(text: str) -> str:
     """A filter on one line, cut where it is long."""
     joined = " ".join(text.split())
     return joined if len(joined) <= 160 else joined[:157] + "..."
+
+
+def lets_more_through(narrow: str | None, wide: str) -> bool:
+    """Whether a filter surely matches all that another one does, as far as their texts tell. None matches unknown."""
+    if narrow is None:
+        return False
+    if not wide.strip():
+        return True
+    asked, offered = set(_parts(wide, "AND")), set(_parts(narrow, "AND"))
+    if asked <= offered and narrow.strip():
+        return True
+    return bool(narrow.strip()) and set(_parts(narrow, "OR")) <= set(_parts(wide, "OR"))
+
+
+def _parts(text: str, word: str) -> list[str]:
+    """The parts of a filter between AND or OR, outside of parentheses and quotes; one where the other word binds."""
+    depth, quoted, start, parts = 0, False, 0, []
+    other = f" {'OR' if word == 'AND' else 'AND'} "
+    text = " ".join(text.split())
+    at = 0
+    while at < len(text):
+        char = text[at]
+        if char == '"' and text[at - 1 : at] != "\\":
+            quoted = not quoted
+        elif not quoted and char in "()":
+            depth += 1 if char == "(" else -1
+        elif not quoted and depth == 0 and text.startswith(other, at):
+            return [_bare(text)]
+        elif not quoted and depth == 0 and text.startswith(f" {word} ", at):
+            parts.append(text[start:at])
+            start = at = at + len(word) + 2
+            continue
+        at += 1
+    return [_bare(part) for part in (*parts, text[start:])]
+
+
+def _bare(text: str) -> str:
+    text = text.strip()
+    while text.startswith("(") and text.endswith(")") and _closes_at_end(text):
+        text = text[1:-1].strip()
+    return text
+
+
+def _closes_at_end(text: str) -> bool:
+    depth = 0
+    for at, char in enumerate(text):
+        depth += (char == "(") - (char == ")")
+        if depth == 0:
+            return at == len(text) - 1
+    return False

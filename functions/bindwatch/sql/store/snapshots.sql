@@ -1,5 +1,5 @@
 -- What is the last known content of everything of this kind?
--- @kind string: policy, provider, deny-policies or roles.
+-- @kind string: policy, deny-policies or roles.
 select
     resource,
     snapshot_key,

@@ -1,7 +1,7 @@
 -- The twin of ../../store/latest_snapshot.sql for DuckDB, written by scripts/sql_twins; not to be edited.
 -- What was the last known content of this resource before then?
 -- @resource string: canonical full resource name.
--- @kind string: policy or provider.
+-- @kind string: policy, or the kind of an object whose state is kept (provider, role, sink).
 -- @before timestamp = now: only what was seen before.
 SELECT
   content,

@@ -1,6 +1,6 @@
 -- The twin of ../../store/snapshots.sql for DuckDB, written by scripts/sql_twins; not to be edited.
 -- What is the last known content of everything of this kind?
--- @kind string: policy, provider, deny-policies or roles.
+-- @kind string: policy, deny-policies or roles.
 SELECT
   resource,
   snapshot_key,
