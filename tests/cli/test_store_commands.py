@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
 import subprocess
 import sys
 from datetime import UTC, datetime, timedelta
@@ -103,7 +104,12 @@ def test_show_takes_the_beginning_of_an_id_and_tells_the_story(store: str) -> No
 def test_mute_and_unmute(store: str) -> None:
     finding_id = listed(store)[0]["finding_id"]
     owned = {"USER": "ada"}
+    assert "muted until" not in bindwatch("findings", "--store", store, code=1)
     assert "1 findings match now" in bindwatch("mute", finding_id[:8], "--reason", "x", "--store", store, **owned)
+    heading, worst, mild = bindwatch("findings", "--store", store, code=1).splitlines()
+    assert heading.endswith("muted until")
+    assert re.search(r" \d{4}-\d\d-\d\d$", worst)
+    assert mild.endswith(listed(store)[1]["finding_id"][:10])
     assert "2 findings" in bindwatch(
         "mute", "--rule", "public-*", "--reason", "x", "--for", "2w", "--store", store, **owned
     )

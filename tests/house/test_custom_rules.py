@@ -108,11 +108,31 @@ def test_what_an_entry_says_is_never_run_nor_read_as_a_template(tmp_path: Path, 
         ('entry.caller.endsWith("@example.com")', "test('a')", "6: condition: test(): no such function; did you mean"),
         ('entry.caller.endsWith("@example.com")', "entry.labels.a == ''", "6: condition: fails where there is no 'a'"),
         ('entry.caller.endsWith("@example.com")', "grant.role == ''", "6: condition: grant: nothing of that name"),
+        (
+            'entry.caller.endsWith("@example.com")',
+            "entry.grants.exists(g, g.rolle == 'x')",
+            "6: condition: g.rolle: grants have no such field; did you mean role?",
+        ),
+        (
+            'entry.caller.endsWith("@example.com")',
+            "entry.status_code == '7'",
+            "6: condition: entry.status_code is of type int: it never equals a string",
+        ),
+        (
+            'entry.caller.endsWith("@example.com")',
+            "entry.failed == 1",
+            "6: condition: entry.failed is of type bool: it",
+        ),
+        (
+            'entry.caller.endsWith("@example.com")',
+            "entry.failed &&",
+            "6: condition: is no CEL: Syntax error: mismatched input '<EOF>'",
+        ),
         ("{target}", "{targt}", "7: text: {targt}: no such field; did you mean target?"),
         ("{target}", "{grant.role}", "7: text: {grant.role}: needs each = 'grants'"),
         ("commands = ", "command = ", "8: command: no such field; did you mean commands?"),
         ("gcloud iam", "{request}", "8: commands: {request}: needs a path, as in {request.name}"),
-        ('"HIGH"', '"HIGH"\nlog = "data_access"', "1: log_type: missing"),
+        ('"HIGH"', '"HIGH"\nlog = "data_access"', "4: log: log_type is missing"),
         ('"HIGH"', '"HIGH"\ntechniques = ["x"]', "4: techniques: expected ids like T1078.004"),
     ],
 )
@@ -121,6 +141,18 @@ def test_a_bad_rule_is_refused_with_its_line(tmp_path: Path, old: str, new: str,
     assert text != RULE
     found = refusals(tmp_path, text)
     assert any(problem.startswith(f"rule.toml:{refusal}") for problem in found), found
+
+
+def test_a_condition_knows_the_hour_of_a_zone(tmp_path: Path) -> None:
+    condition = 'entry.time.getHours("Europe/Berlin") == 11 && entry.time.getHours() == 10'
+    engine = load(tmp_path, RULE.replace("'entry.caller.endsWith(\"@example.com\")'", f"'{condition}'"))
+    assert len(engine.judge_entry(from_dict(entry())).findings) == 1
+
+
+def test_a_file_that_is_no_toml_is_not_passed_over_in_silence(tmp_path: Path) -> None:
+    (tmp_path / "mine.yaml").write_text("id: my-rule\n")
+    (found,) = refusals(tmp_path, RULE)
+    assert found.startswith("mine.yaml: is not read: rules are TOML (.toml)")
 
 
 def test_two_rules_of_one_id_are_refused(tmp_path: Path) -> None:
@@ -171,6 +203,8 @@ def test_cases_say_what_went_otherwise(tmp_path: Path) -> None:
     text += case("other api", True, entry(serviceName="x.googleapis.com")) + case(
         "failed", True, entry(status={"code": 7})
     )
+    elsewhere = entry() | {"logName": "projects/p/logs/cloudaudit.googleapis.com%2Fdata_access"}
+    text += case("other log", True, elsewhere)
     text += "\n[[case]]\nname = 'broken'\nfires = true\nentry = '{'\n"
     text += "\n[[case]]\nname = 'gone'\nfires = true\nfile = 'no.json'\n"
     (tmp_path / "rule.toml").write_text(text)
@@ -183,6 +217,7 @@ def test_cases_say_what_went_otherwise(tmp_path: Path) -> None:
         "other words": f"expected 'x', found {said}",
         "other api": "expected a finding, found none",
         "failed": "expected a finding, found none",
+        "other log": "the entry is in the log data_access, the rule reads activity",
         "broken": "its entry cannot be read",
         "gone": "its entry cannot be read",
     }

@@ -21,6 +21,9 @@ DOCS = Path(__file__).parents[2] / "docs"
 NOW = datetime(2026, 11, 2, 12, tzinfo=UTC)
 
 
+EXCEPTION = "[[exception]]\nowner = 'o'\nreason = 'r'\nexpires = 2027-06-30\n"
+
+
 def blocks(page: str) -> list[str]:
     """The TOML examples of a page."""
     return re.findall(r"```toml\n(.*?)```", (DOCS / page).read_text("utf-8"), re.DOTALL)
@@ -123,6 +126,21 @@ until = 2026-01-01
 
 
 @pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        ("automation = ['terraform']", "1: automation: 'terraform' names nobody: expected an e-mail or a member"),
+        ("trusted_domains = ['@example.com']", "1: trusted_domains: expected domains (example.com), found '@exa"),
+        (EXCEPTION + "category = 'thread'", "5: exception[1].category: expected one of threat, over-privilege"),
+        (EXCEPTION + "finding_id = '0123abcd'", "5: exception[1].finding_id: expected the whole id, 32 signs long"),
+        (EXCEPTION + "category = 'threat*'", "5: exception[1].category: expected one of threat"),
+    ],
+)
+def test_what_would_silently_fit_nothing_is_refused(tmp_path: Path, text: str, problem: str) -> None:
+    (found,) = problems(tmp_path, text)
+    assert found.startswith(f"bindwatch.toml:{problem}")
+
+
+@pytest.mark.parametrize(
     ("text", "line"), [("a = [\n1\nb = 2\n", 3), ("a = 1\n\nb = 'x", 3), ("a = 1\na = 2\n", 2), ("= 1", 1)]
 )
 def test_what_is_no_toml_is_said_with_its_line(tmp_path: Path, text: str, line: int) -> None:
@@ -133,7 +151,8 @@ def test_what_is_no_toml_is_said_with_its_line(tmp_path: Path, text: str, line: 
 def test_a_missing_file_or_folder_is_a_problem(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="cannot be read"):
         load_house(str(tmp_path / "none.toml"))
-    assert problems(tmp_path, "custom_rules = 'gone'") == ["gone: no such folder"]
+    (problem,) = problems(tmp_path, "custom_rules = 'gone'")
+    assert problem == f"bindwatch.toml:1: custom_rules: {tmp_path}/gone: no such folder"
 
 
 def test_lines_of_fields_behind_strings_and_arrays() -> None:

@@ -177,7 +177,7 @@ def _tag_functions(tags: Mapping[str, str]) -> dict[str, Callable[..., bool]]:
 
 
 # Months, days of the month and days of the year count from 0, `getDate` from 1, and the week starts on Sunday with 0.
-_FUNCTIONS: Mapping[str, Callable[..., Any]] = {
+PARTS_OF_TIME: Mapping[str, Callable[..., int]] = {
     "getFullYear": _part(lambda time: time.year),
     "getMonth": _part(lambda time: time.month - 1),
     "getDate": _part(lambda time: time.day),
@@ -188,5 +188,7 @@ _FUNCTIONS: Mapping[str, Callable[..., Any]] = {
     "getMinutes": _part(lambda time: time.minute),
     "getSeconds": _part(lambda time: time.second),
     "getMilliseconds": _part(lambda time: time.microsecond // 1000),
-    "extract": _extract,
 }
+"""The functions of CEL that read a part of a time, with the zone for which the evaluator itself has no argument."""
+
+_FUNCTIONS: Mapping[str, Callable[..., Any]] = {**PARTS_OF_TIME, "extract": _extract}

@@ -36,7 +36,9 @@ def load_house(path: str = "") -> House:
     folder = Path(path).parent
     custom: tuple[CustomRule, ...] = ()
     problems: list[str] = []
-    if settings.custom_rules:
+    if settings.custom_rules and not (folder / settings.custom_rules).exists():
+        root.problem("custom_rules", f"{folder / settings.custom_rules}: no such folder")
+    elif settings.custom_rules:
         try:
             custom = load_rules(str(folder / settings.custom_rules))
         except ConfigError as error:
@@ -119,7 +121,8 @@ def load_rules(directory: str) -> "tuple[CustomRule, ...]":
         raise ConfigError([f"{directory}: no such folder"])
     files = sorted(place.rglob("*.toml")) if place.is_dir() else [place]
     rules: list[CustomRule] = []
-    problems: list[str] = []
+    others = sorted(file for file in place.rglob("*") if file.suffix.lower() in (".yaml", ".yml"))
+    problems = [f"{file}: is not read: rules are TOML (.toml), see docs/custom-rules.md" for file in others]
     for file in files:
         try:
             rules.append(read_rule(_read(str(file)), str(file), _built_in()))

@@ -79,6 +79,8 @@ def command(
     now = stored.now()
     with stored.opened(place) as store:
         found: list[dict[str, Any]] = [dict(plain(row)) for row in store.find(now=now, **filters)]
+        mutes = [*store.ask("views/muted_findings", {})] if form == "text" else []
+    muted = {row["finding_id"]: f"{row['expires_at']:%Y-%m-%d}" for row in mutes if row["expires_at"] > now}
     if rule and not found:
         complete.check_rule(rule)
     sought = words.lower()
@@ -98,6 +100,9 @@ def command(
             shown = _SHOWN if filters["state"] else (*_SHOWN[:1], "state", *_SHOWN[1:])
             short = [{"last_seen": row["last_seen"][:10], "finding_id": row["finding_id"][:_ID]} for row in found]
             rows = [{each: row[each] for each in shown} | cut for row, cut in zip(found, short, strict=True)]
+            if any(row["finding_id"] in muted for row in found):
+                until = [{"muted_until": muted.get(row["finding_id"], "")} for row in found]
+                rows = [row | more for row, more in zip(rows, until, strict=True)]
             return [stored.table_text(rows)]
         if name in stored.FORMATS and name != "csv":
             return [stored.rows_text(found, name)]

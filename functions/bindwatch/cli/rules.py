@@ -63,6 +63,8 @@ def _test(directory: str | None, settings_file: str) -> int:
     """
     house = load_house(settings_file)
     rules = load_rules(directory) if directory else house.custom
+    if not rules and (directory or house.settings.custom_rules):
+        raise click.UsageError(f"no rules: {directory or house.settings.custom_rules} holds no .toml file")
     if not rules:
         raise click.UsageError("no rules: name a folder, or set custom_rules in the settings")
     # A day no case depends on: a rule knows no clock, only the time of its entry.

@@ -169,7 +169,7 @@ def _methods(fields: Fields) -> Iterator[Method]:
     if not names:
         fields.problem("methods", "names no method: expected SERVICE/METHOD")
     if log == "data_access" and not log_type:
-        fields.problem("log_type", "missing: which data-access type must be on for these methods?")
+        fields.problem("log", "log_type is missing: which data-access type must be on for these methods?")
     for name in names:
         if _METHOD.fullmatch(name):
             service, _, method = name.partition("/")

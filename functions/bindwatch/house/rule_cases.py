@@ -39,7 +39,10 @@ def judge_case(custom: CustomRule, case: CaseText, entry: LogEntry, context: Con
     elif case.fires:
         titles = [finding.title for finding in verdict.findings]
         weights = [finding.severity for finding in verdict.findings]
-        if case.text and case.text not in titles:
+        logs = {known.log for known in custom.rule.methods if known.matches(service, method)}
+        if entry.log and not logs & {entry.log, "*"}:
+            problem = f"the entry is in the log {entry.log}, the rule reads {' and '.join(sorted(logs))}: set log"
+        elif case.text and case.text not in titles:
             problem = f"expected {case.text!r}, found {titles[0]!r}"
         elif case.severity is not None and case.severity not in weights:
             problem = f"expected {case.severity.name}, found {weights[0].name}"
@@ -55,4 +58,5 @@ def lacking(custom: CustomRule) -> Iterator[CaseResult]:
 
 def unreadable(custom: CustomRule, case: CaseText, error: InputError | OSError) -> CaseResult:
     """A case whose entry cannot be read."""
-    return CaseResult(custom.rule.id, case.name, case.place, f"its entry cannot be read: {error}")
+    reason = f"{case.file}: {error.strerror}" if isinstance(error, OSError) else str(error)
+    return CaseResult(custom.rule.id, case.name, case.place, f"its entry cannot be read: {reason}")

@@ -11,10 +11,12 @@ from bindwatch.house.destinations import Directory, read_directory
 from bindwatch.house.exemptions import SELECTORS, Exemption
 from bindwatch.house.fields import Fields, Source, near
 from bindwatch.model.change_window import DAYS, ChangeWindow
-from bindwatch.model.finding import Severity
+from bindwatch.model.finding import Category, Severity
 
 DEFAULT_FILE: Final = "bindwatch.toml"
 _NEVER_VALID: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_FINDING_ID: Final = re.compile("[0-9a-f]{32}")
+_DOMAIN: Final = re.compile(r"[\w-]+(?:\.[\w-]+)+")
 _COUNTRY: Final = re.compile("[A-Z]{2}")
 _SEVERITIES: Final = {severity.name: severity for severity in Severity}
 
@@ -80,8 +82,8 @@ FIELDS: Final[dict[str, str]] = {
     ),
     "[[exception]]": (
         "Findings that are muted: `rule`, `category`, `project`, `resource`, `principal`, `subject` or `finding_id` "
-        "(all that are given must match; a trailing `*` matches any end), with `owner`, `reason` and `expires`. They "
-        "are kept and shown as muted; one that has run out is reported."
+        "(all that are given must match; a trailing `*` matches any end, but of a category or an id), with `owner`, "
+        "`reason` and `expires`. They are kept and shown as muted; one that has run out is reported."
     ),
     "team_label": "The label of projects that names their team in reports (`team`): see `[[project_labels]]`.",
     "[outside].groups": "Files with the members of groups.",
@@ -104,7 +106,7 @@ def read_settings(text: str, file: str) -> tuple[SettingsFile, Source, Fields]:
     source = Source(file, text)
     root = source.root()
     settings = SettingsFile(
-        trusted_domains=frozenset(item.lower() for item in root.texts("trusted_domains")),
+        trusted_domains=frozenset(_domains(root)),
         trusted_projects=frozenset(item.lower() for item in root.texts("trusted_projects")),
         automation=_principals(root, "automation"),
         break_glass=_principals(root, "break_glass"),
@@ -147,11 +149,20 @@ def _must_exist(fields: Fields, name: str, rule_id: str, known: Collection[str])
         fields.problem(name, f"no rule {rule_id!r}{near(rule_id, known)}")
 
 
+def _domains(root: Fields) -> Iterator[str]:
+    for domain in root.texts("trusted_domains"):
+        if not _DOMAIN.fullmatch(domain):
+            root.problem("trusted_domains", f"expected domains (example.com), found {domain!r}")
+        yield domain.lower()
+
+
 def _principals(root: Fields, name: str) -> tuple[str, ...]:
     principals = root.texts(name)
     for principal in principals:
         if principal.strip("*.@") == "":
             root.problem(name, f"{principal!r} would name everybody")
+        elif not set(principal) & set("@*:"):
+            root.problem(name, f"{principal!r} names nobody: expected an e-mail or a member, * allowed ({principal}@*)")
     return principals
 
 
@@ -216,6 +227,10 @@ def _exemptions(tables: list[Fields], file: str) -> Iterator[Exemption]:
         selectors = {name: fields.text(name) for name in SELECTORS}
         owner, reason = fields.text("owner", required=True), fields.text("reason", required=True)
         expires = fields.moment("expires", required=True)
+        if selectors["category"]:
+            fields.choice("category", {item.value: item for item in Category}, None)
+        if selectors["finding_id"] and not _FINDING_ID.fullmatch(selectors["finding_id"]):
+            fields.problem("finding_id", "expected the whole id, 32 signs long (bindwatch show says it)")
         if not any(value.strip("*") for value in selectors.values()):
             fields.problem("", f"needs a selector ({', '.join(SELECTORS)}): it would mute everything")
         fields.done()
