@@ -326,7 +326,7 @@ class LogEntry:
         for text in (self.request.text("name"), self.request.text("resource"), self.raw_resource_name):
             if found := _EMAIL_IN_NAME.search(text):
                 return found[1].lower()
-        return self.response.text("email").lower()
+        return (self.response.text("email") or self.response.text("restoredAccount.email")).lower()
 
     @lazily
     def resource(self) -> str:

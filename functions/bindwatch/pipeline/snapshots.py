@@ -16,6 +16,7 @@ import msgspec
 
 from bindwatch.inventory import Inventory, Part
 from bindwatch.model.document import Document
+from bindwatch.model.lazily import lazily
 from bindwatch.model.log_block import LogBlock
 from bindwatch.model.log_entry import LogEntry
 from bindwatch.model.policy import Policy
@@ -52,7 +53,7 @@ class Past:
         self._store = store
         self._policies: dict[str, Sequence[tuple[str, str, str]]] = {}
         self._states: dict[tuple[str, str], State] = {}
-        self._shown = dict(_states_of(inventory)) if inventory is not None else {}
+        self._inventory = inventory
 
     def policy_before(self, resource: str, before: datetime) -> Sequence[tuple[str, str, str]] | None:
         """See `Known.policy_before`."""
@@ -67,9 +68,13 @@ class Past:
             known = self._store.state_before(resource, kind, before)
         return self._shown.get((resource, kind)) if known is None else known
 
+    @lazily
+    def _shown(self) -> dict[tuple[str, str], State]:
+        return dict(_states_of(self._inventory)) if self._inventory is not None else {}
+
     def later(self, entry: LogEntry) -> None:
         """Hear of an entry that is to come. What an inventory shows of its object may be what it leaves behind."""
-        kind = kind_of(entry.service, entry.method) if self._shown else None
+        kind = kind_of(entry.service, entry.method)
         written = None if kind is None or entry.failed else kind.written(entry)
         if kind is None or written is None:
             return

@@ -15,8 +15,9 @@ from bindwatch.model.principal import parse_subject
 from bindwatch.rule import Context, Match, Outcome, log_rule
 from bindwatch.rules.callers import is_expected
 from bindwatch.rules.methods import IAM, STS, activity, data_access
-from bindwatch.rules.provider_entry import WrittenProvider, camel, is_narrowed, written_provider
+from bindwatch.rules.provider_entry import WrittenProvider, is_narrowed, mask_of, written_provider
 from bindwatch.rules.responses import policy_put_back
+from bindwatch.rules.weight import is_second_half
 
 _POOLS: Final = "google.iam.v1*.WorkloadIdentityPools"
 _WORKFORCE: Final = "google.iam.admin.v1*.WorkforcePools"
@@ -28,6 +29,7 @@ _PROVIDER_WRITES: Final = activity(
     f"{_WORKFORCE}.UpdateWorkforcePoolProvider",
 )
 _EXCHANGE: Final = data_access(STS, "google.identity.sts.v1*.SecurityTokenService.Exchange*", log_type="ADMIN_READ")
+_SIGN_IN: Final = data_access(STS, "google.identity.sts.SecurityTokenService.WebSignIn", log_type="ADMIN_READ")
 
 # Issuers that sign tokens for anybody who signs up. Only an attribute condition tells their tenants apart.
 # Sources: the providers' own documentation of their OIDC issuers.
@@ -360,6 +362,8 @@ def workload_pool_gone(entry: LogEntry, context: Context) -> Iterator[Match]:
     ## Blind spots
     Who used the pool is in the activity, not in this entry.
     """
+    if is_second_half(entry):
+        return
     verb = entry.method.rpartition(".")[2]
     if verb.startswith("Update") and entry.request.flag("workloadIdentityPool.disabled") is not True:
         return
@@ -402,9 +406,11 @@ def trust_revived(entry: LogEntry, context: Context) -> Iterator[Match]:
     ## Blind spots
     An update that sets `disabled: false` on a pool that was on already looks the same.
     """
+    if is_second_half(entry):
+        return
     verb = entry.method.rpartition(".")[2]
     if verb.startswith("Update"):
-        mask = {camel(item).rpartition(".")[2] for item in entry.request.text("updateMask").split(",")}
+        mask = {item.rpartition(".")[2] for item in mask_of(entry.request)}
         body = entry.request.document("workloadIdentityPool") or entry.request.document("workforcePool")
         if "disabled" not in mask or body.flag("disabled") is True:
             return
@@ -445,6 +451,8 @@ def workforce_pool_changed(entry: LogEntry, context: Context) -> Iterator[Match]
     ## Blind spots
     Organization-level logs must be collected. What was there before is not logged.
     """
+    if is_second_half(entry):
+        return
     verb = entry.method.rpartition(".")[2]
     name = entry.request.text("name") or entry.raw_resource_name
     what = "provider" if "Provider" in verb else "pool"
@@ -504,7 +512,7 @@ def single_sign_on_changed(entry: LogEntry, context: Context) -> Iterator[Match]
     "token-exchange-rejected",
     Severity.LOW,
     Category.BROKEN_BINDING,
-    methods=_EXCHANGE,
+    methods=(*_EXCHANGE, *_SIGN_IN),
     outcome=Outcome.FAILED,
     techniques=["T1078.004"],
 )
@@ -551,6 +559,9 @@ def token_exchange_rejected(entry: LogEntry, context: Context) -> Iterator[Match
         f"{_POOLS}.AddAttestationRule",
         f"{_POOLS}.SetAttestationRules",
         f"{_POOLS}.CreateWorkloadIdentityPoolProviderKey",
+        f"{_POOLS}.CreateWorkloadIdentityPoolNamespace",
+        f"{_POOLS}.CreateWorkloadIdentityPoolManagedIdentity",
+        f"{_POOLS}.UpdateWorkloadIdentityPoolManagedIdentity",
         f"{_WORKFORCE}.SetIamPolicy",
     ),
     techniques=["T1556.007"],
@@ -570,6 +581,8 @@ def pool_policy_changed(entry: LogEntry, context: Context) -> Iterator[Match]:
     ## Blind spots
     None known.
     """
+    if is_second_half(entry):
+        return
     verb = entry.method.rpartition(".")[2]
     name = entry.request.text("resource") or entry.request.text("parent") or entry.raw_resource_name
     yield Match(

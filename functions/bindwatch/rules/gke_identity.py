@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from typing import Final
 
+from bindwatch.inventory.workloads import GSA_ANNOTATION
 from bindwatch.model.change import (
     AnnotateKubernetesServiceAccount,
     Run,
@@ -17,8 +18,6 @@ from bindwatch.model.resource import cluster_name
 from bindwatch.rule import Context, Match, log_rule
 from bindwatch.rules.kubernetes_entry import (
     CONTAINER,
-    body_of,
-    is_control_plane,
     is_platform_namespace,
     object_of,
     verb_of,
@@ -26,11 +25,11 @@ from bindwatch.rules.kubernetes_entry import (
     writes,
 )
 from bindwatch.rules.methods import activity
+from bindwatch.rules.object_state import kubernetes_service_account_of
 from bindwatch.rules.weight import is_second_half, weighed
 
-ANNOTATION: Final = "iam.gke.io/gcp-service-account"
-_CLOSED_MODES: Final = frozenset({"GKE_METADATA", "GKE_METADATA_SERVER"})
-_OPEN_MODES: Final = frozenset({"GCE_METADATA", "EXPOSE", "MODE_UNSPECIFIED", "UNSPECIFIED"})
+_CLOSED_MODES: Final = frozenset({"GKE_METADATA", "GKE_METADATA_SERVER", "2"})
+_OPEN_MODES: Final = frozenset({"GCE_METADATA", "EXPOSE", "MODE_UNSPECIFIED", "UNSPECIFIED", "1"})
 
 
 def _manager(*verbs: str) -> tuple[str, ...]:
@@ -239,38 +238,40 @@ def kubernetes_service_account_annotation_changed(entry: LogEntry, context: Cont
     than a change of an existing one.
 
     ## Blind spots
-    The annotation before the change is not in the entry. Direct grants to the workload need no annotation.
+    The annotation before the change is not in the entry: it is known from an audit or an earlier entry. Where it is
+    not, an update that leaves the annotation as it was looks like one that sets it. Direct grants need no annotation.
     """
-    if is_control_plane(entry):
+    written = kubernetes_service_account_of(entry)
+    if written is None or "account" not in written.fields:
+        return
+    before, after = entry.before, written.fields["account"]
+    if before is not None and before.get("account", "") == after:
         return
     target = object_of(entry)
-    written = dict(entry.request.pairs("metadata.annotations"))
-    keys = entry.request.keys("metadata.annotations")
-    if ANNOTATION not in keys:
-        return
-    email = written.get(ANNOTATION, "")
-    changed = verb_of(entry) == "patch"
-    after = dict(body_of(entry).pairs("metadata.annotations")).get(ANNOTATION, email)
+    changed = verb_of(entry) == "patch" or before is not None
     where = f"{target.namespace}/{target.name}"
-    if not after and not email:
-        title = f"{where} no longer speaks as a Google service account"
+    if after:
+        title = f"{where} now speaks to Google Cloud as {after}"
     else:
-        title = f"{where} now speaks to Google Cloud as {after or email}"
+        title = f"{where} no longer speaks as a Google service account"
     severity = Severity.MEDIUM if changed else Severity.LOW
     if is_platform_namespace(target.namespace):
         severity = Severity.HIGH
     yield Match(
-        subject=f"{where} as {after or email or 'nobody'}",
+        subject=f"{where} as {after or 'nobody'}",
         title=title,
         severity=weighed_in_cluster(severity, entry, context),
         confidence=Confidence.HIGH if changed else Confidence.MEDIUM,
         remediation=remedy(
-            "Take the annotation away if nobody meant it",
-            AnnotateKubernetesServiceAccount(target.namespace, target.name, ANNOTATION, "", after or email),
+            "Put the annotation back as it was if nobody meant it",
+            AnnotateKubernetesServiceAccount(
+                target.namespace, target.name, GSA_ANNOTATION, (before or {}).get("account", ""), after
+            ),
             risk="Pods that start afterwards speak as the workload itself, not as the Google service account",
         )
-        if after or email
+        if after
         else None,
+        notes=(f"Before: {before.get('account') or 'nobody'}",) if before is not None else (),
     )
 
 

@@ -14,18 +14,21 @@ from urllib.parse import unquote
 import msgspec
 
 from bindwatch.inventory import Inventory
-from bindwatch.inventory.hierarchy import DenyPolicy, LogSink, PolicyBinding, PrincipalAccessBoundaryPolicy
+from bindwatch.inventory.hierarchy import DenyPolicy, LogSink, OrgPolicy, PolicyBinding, PrincipalAccessBoundaryPolicy
 from bindwatch.inventory.identities import IdentityPoolProvider, Role
+from bindwatch.inventory.workloads import GSA_ANNOTATION, KubernetesServiceAccount
 from bindwatch.model.document import Document
 from bindwatch.model.log_entry import LogEntry
-from bindwatch.model.resource import path_of
+from bindwatch.model.resource import cluster_name, path_of
 from bindwatch.rules import provider_entry
-from bindwatch.rules.provider_entry import camel
+from bindwatch.rules.kubernetes_entry import KUBERNETES, body_of, is_control_plane, object_of, verb_of
+from bindwatch.rules.provider_entry import mask_of
 
 UNKNOWN_BEFORE: Final = "What was there before is not known: this is judged by what the request shows."
 """What a finding says that could not be compared."""
 _IAM: Final = "iam.googleapis.com"
 _LOGGING: Final = "logging.googleapis.com"
+_ORG_POLICY: Final = "orgpolicy.googleapis.com"
 State = Mapping[str, str]
 
 
@@ -64,7 +67,7 @@ class Kind:
     name: str
     service: str
     methods: tuple[str, ...]
-    """The last words of the methods that write it."""
+    """How the methods that write it end."""
     written: Callable[[LogEntry], Written | None]
     """What an entry of those methods wrote; None where it shows nothing of it."""
     standing: Callable[[Inventory], Iterable[tuple[str, State]]]
@@ -74,8 +77,7 @@ class Kind:
 @lru_cache(maxsize=4096)
 def kind_of(service: str, method: str) -> Kind | None:
     """The kind of object that a method writes. Asked of every entry, and cheap."""
-    verb = method.rpartition(".")[2]
-    return next((kind for kind in KINDS if kind.service == service and verb in kind.methods), None)
+    return next((kind for kind in KINDS if kind.service == service and method.endswith(kind.methods)), None)
 
 
 def items(state: State, field: str) -> Any:
@@ -102,7 +104,7 @@ def role_of(entry: LogEntry) -> WrittenFields | None:
     name, delta = role_name(entry), entry.permission_delta
     if "/roles/" not in name:
         return None
-    mask = _mask(entry.request)
+    mask = mask_of(entry.request)
     fields = {}
     if entry.response.has("includedPermissions"):
         fields["permissions"] = _words(entry.response.texts("includedPermissions"))
@@ -197,7 +199,7 @@ def boundary_of(entry: LogEntry) -> WrittenFields | None:
     body = entry.request.document("principalAccessBoundaryPolicy")
     if not body:
         return None
-    created, mask = ".Create" in entry.method, _mask(entry.request)
+    created, mask = ".Create" in entry.method, mask_of(entry.request)
     name = _named(entry, body, "principalAccessBoundaryPolicies", entry.request.text("principalAccessBoundaryPolicyId"))
     fields = {}
     if created or _sets(mask, "details") or _sets(mask, "details.rules"):
@@ -219,7 +221,7 @@ def boundary_binding_of(entry: LogEntry) -> WrittenFields | None:
     body = entry.request.document("policyBinding")
     if not body:
         return None
-    created, mask = ".Create" in entry.method, _mask(entry.request)
+    created, mask = ".Create" in entry.method, mask_of(entry.request)
     name = _named(entry, body, "policyBindings", entry.request.text("policyBindingId"))
     fields = {}
     if created or _sets(mask, "condition"):
@@ -243,7 +245,7 @@ def sink_of(entry: LogEntry) -> WrittenFields | None:
     body = entry.request.document("sink")
     if not body:
         return None
-    created, mask = entry.method.endswith("CreateSink"), _mask(entry.request)
+    created, mask = entry.method.endswith("CreateSink"), mask_of(entry.request)
     name = entry.raw_resource_name if "/sinks/" in entry.raw_resource_name else entry.request.text("sinkName")
     name = name or f"{entry.request.text('parent')}/sinks/{body.text('name')}"
 
@@ -278,7 +280,7 @@ def exclusion_of(entry: LogEntry) -> WrittenFields | None:
     body = entry.request.document("exclusion")
     if not body:
         return None
-    created, mask = entry.method.endswith("CreateExclusion"), _mask(entry.request)
+    created, mask = entry.method.endswith("CreateExclusion"), mask_of(entry.request)
     name = entry.raw_resource_name if "/exclusions/" in entry.raw_resource_name else entry.request.text("name")
     name = name or f"{entry.request.text('parent')}/exclusions/{body.text('name')}"
     fields = {}
@@ -294,12 +296,68 @@ def log_bucket_of(entry: LogEntry) -> WrittenFields | None:
     body = entry.request.document("bucket")
     if not body:
         return None
-    created, mask = ".CreateBucket" in entry.method, _mask(entry.request)
+    created, mask = ".CreateBucket" in entry.method, mask_of(entry.request)
     name = entry.raw_resource_name if "/buckets/" in entry.raw_resource_name else entry.request.text("name")
     name = name or f"{entry.request.text('parent')}/buckets/{entry.request.text('bucketId')}"
     days = body.number("retentionDays")
     fields = {} if days is None or not (created or _sets(mask, "retentionDays")) else {"days": str(days)}
     return WrittenFields(_full(_LOGGING, name), created, fields)
+
+
+# ---- organization policies ----------------------------------------------------------------------------------------
+
+
+def org_policy_of(entry: LogEntry) -> WrittenFields | None:
+    """The list constraint that an entry sets on a resource, in the v2 API."""
+    spec = entry.request.document("policy.spec")
+    name = entry.request.text("policy.name")
+    if not spec or "/policies/" not in name:
+        return None
+    rules = spec.documents("rules")
+    fields = {
+        field: _words(text for rule in rules for text in rule.texts(f"values.{field}Values"))
+        for field in ("allowed", "denied")
+    }
+    return WrittenFields(entry.named(_full(_ORG_POLICY, name)), entry.method.endswith("CreatePolicy"), fields)
+
+
+def _org_policies(inventory: Inventory) -> Iterator[tuple[str, State]]:
+    for policy in inventory.all(OrgPolicy):
+        if not policy.dry_run and (policy.allowed or policy.denied):
+            name = f"{path_of(policy.resource)}/policies/{policy.constraint}"
+            yield _full(_ORG_POLICY, name), {"allowed": _words(policy.allowed), "denied": _words(policy.denied)}
+
+
+# ---- Kubernetes service accounts ----------------------------------------------------------------------------------
+
+
+def kubernetes_service_account_of(entry: LogEntry) -> WrittenFields | None:
+    """The Google service account that a Kubernetes service account is pointed at by an entry.
+
+    The machinery of a cluster writes such accounts all day and never that annotation: it is left out.
+    """
+    if is_control_plane(entry):
+        return None
+    target, labels = object_of(entry), entry.resource_labels
+    if target.subresource or not target.name:
+        return None
+    cluster = cluster_name(entry.project, labels.get("location", ""), labels.get("cluster_name", ""))
+    name = f"{cluster}/k8s/namespaces/{target.namespace}/serviceaccounts/{target.name}"
+    body, known = body_of(entry), "account" in (entry.before or {})
+    shown = GSA_ANNOTATION in body.keys("metadata.annotations")
+    named = GSA_ANNOTATION in entry.request.keys("metadata.annotations")
+    fields = {}
+    if named or (known and shown):  # a patch of something else shows the whole object in the answer
+        fields["account"] = dict(body.pairs("metadata.annotations")).get(GSA_ANNOTATION, "")
+    elif known and verb_of(entry) == "update" and body.has("metadata"):
+        fields["account"] = ""
+    return WrittenFields(name, verb_of(entry) == "create", fields)
+
+
+def _kubernetes_service_accounts(inventory: Inventory) -> Iterator[tuple[str, State]]:
+    for account in inventory.all(KubernetesServiceAccount):
+        if account.google_service_account:
+            yield account.resource, {"account": account.google_service_account}
 
 
 # ---- providers, and all of them -----------------------------------------------------------------------------------
@@ -315,7 +373,7 @@ def _nothing(_: Inventory) -> tuple[tuple[str, State], ...]:
 
 
 def _verbs(noun: str, *more: str) -> tuple[str, ...]:
-    return (f"Create{noun}", f"Update{noun}", *more)
+    return (f".Create{noun}", f".Update{noun}", *more)
 
 
 KINDS: Final = (
@@ -330,9 +388,17 @@ KINDS: Final = (
     Kind("deny-policy", _IAM, _verbs("Policy"), deny_policy_of, _deny_policies),
     Kind("boundary", _IAM, _verbs("PrincipalAccessBoundaryPolicy"), boundary_of, _boundaries),
     Kind("boundary-binding", _IAM, _verbs("PolicyBinding"), boundary_binding_of, _boundary_bindings),
+    Kind("org-policy", _ORG_POLICY, _verbs("Policy"), org_policy_of, _org_policies),
+    Kind(
+        "kubernetes-service-account",
+        KUBERNETES,
+        tuple(f".serviceaccounts.{verb}" for verb in ("create", "update", "patch")),
+        kubernetes_service_account_of,
+        _kubernetes_service_accounts,
+    ),
     Kind("sink", _LOGGING, _verbs("Sink"), sink_of, _sinks),
     Kind("exclusion", _LOGGING, _verbs("Exclusion"), exclusion_of, _nothing),
-    Kind("log-bucket", _LOGGING, _verbs("Bucket", "CreateBucketAsync", "UpdateBucketAsync"), log_bucket_of, _nothing),
+    Kind("log-bucket", _LOGGING, _verbs("Bucket", ".CreateBucketAsync", ".UpdateBucketAsync"), log_bucket_of, _nothing),
 )
 """Everything of which the state is kept."""
 
@@ -348,11 +414,6 @@ def _named(entry: LogEntry, body: Document, collection: str, own_id: str) -> str
 def _full(service: str, name: str) -> str:
     """One spelling of a name, whether it came with its API and percent-encoded or not."""
     return f"//{service}/{unquote(path_of(name)).lstrip('/')}"
-
-
-def _mask(request: Document) -> frozenset[str]:
-    text = request.text("updateMask") or ",".join(request.texts("updateMask.paths"))
-    return frozenset(camel(item) for item in text.split(",") if item.strip() not in ("", "*"))
 
 
 def _sets(mask: frozenset[str], field: str) -> bool:

@@ -5,10 +5,11 @@ from typing import Final
 
 from bindwatch.model.change import Run, remedy
 from bindwatch.model.document import Document
-from bindwatch.model.finding import Category, Severity
+from bindwatch.model.finding import Category, Confidence, Severity
 from bindwatch.model.log_entry import LogEntry
 from bindwatch.rule import ANY_METHOD, Context, Match, Outcome, log_rule
 from bindwatch.rules.methods import CRM, activity
+from bindwatch.rules.object_state import UNKNOWN_BEFORE
 from bindwatch.rules.responses import right_taken
 from bindwatch.rules.weight import scope_flags, weighed
 
@@ -107,8 +108,8 @@ def organization_policy_weakened(entry: LogEntry, context: Context) -> Iterator[
     A planned exception for one project. Name the automation that manages policies in the settings.
 
     ## Blind spots
-    The entry shows the new policy only: a rule that replaces a stricter one is known as weaker where it allows
-    everything, enforces nothing or opens a list that is safe when empty.
+    The entry shows the new policy only. Lists are compared with what an audit or an earlier entry told; where nothing
+    did, a rule is known as weaker where it allows everything, enforces nothing or opens a list that is safe when empty.
     """
     constraint = _constraint(entry)
     verb = entry.method.rpartition(".")[2]
@@ -117,7 +118,10 @@ def organization_policy_weakened(entry: LogEntry, context: Context) -> Iterator[
         return
     identity = _is_identity(constraint)
     severity = (Severity.HIGH if identity else Severity.MEDIUM) if is_weaker else Severity.LOW
+    unknown = what.startswith("now allows ") and entry.before is None and "everything" not in what
     yield Match(
+        confidence=Confidence.MEDIUM if unknown else Confidence.HIGH,
+        notes=(UNKNOWN_BEFORE,) if unknown else (),
         subject=f"constraint {constraint or 'unknown'}",
         title=f"The organization policy {constraint or entry.raw_resource_name} {what} by {entry.caller_name}",
         severity=weighed(severity, entry, context),
@@ -152,8 +156,13 @@ def _change(entry: LogEntry, verb: str, constraint: str) -> tuple[str, bool]:
         return "no longer enforces anything" if len(rules) == 1 else "has a rule that enforces nothing", True
     if any(_allows_all(rule) for rule in rules):
         return "now allows everything", True
-    opened = [value for rule in rules for value in _allowed(rule)]
-    if opened and constraint in _OPENS_WITH_VALUES:
+    opened, before = [value for rule in rules for value in _allowed(rule)], entry.before or {}
+    if "allowed" in before:
+        opened = [value for value in opened if before["allowed"] and value not in before["allowed"].split()]
+        kept = {value for rule in rules for value in rule.texts("values.deniedValues")}
+        if let_in := [value for value in before["denied"].split() if value not in kept]:
+            return f"no longer denies {', '.join(let_in[:5])}", True
+    if opened and (constraint in _OPENS_WITH_VALUES or "allowed" in before):
         return f"now allows {', '.join(opened[:5])}", True
     return ("was changed", False) if rules else ("has no rules any more", True)
 

@@ -15,6 +15,7 @@ from bindwatch.rules.callers import is_expected, is_outsider, is_person
 from bindwatch.rules.methods import CRM, activity
 from bindwatch.rules.responses import policy_put_back, right_taken
 from bindwatch.rules.standing import removal
+from bindwatch.rules.weight import is_second_half
 
 _RUN: Final = "run.googleapis.com"
 
@@ -351,6 +352,8 @@ def tag_bound(entry: LogEntry, context: Context) -> Iterator[Match]:
     ## Blind spots
     Which conditions ask for the tag is not in the entry.
     """
+    if is_second_half(entry):
+        return
     if is_expected(entry.caller, context):
         return
     parent = entry.request.text("tagBinding.parent") or entry.raw_resource_name

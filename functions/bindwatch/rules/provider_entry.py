@@ -56,8 +56,7 @@ def written_provider(entry: LogEntry) -> WrittenProvider | None:
     if "/providers/" not in name:
         provider_id = request.text(f"{kind}Id") or "unnamed"
         name = f"{request.text('parent') or name}/providers/{provider_id}"
-    mask = frozenset(camel(item) for item in request.text("updateMask").split(",") if item)
-    return WrittenProvider(entry.named(name), body, created, mask)
+    return WrittenProvider(entry.named(name), body, created, mask_of(request))
 
 
 def state_of(provider: IdentityPoolProvider) -> dict[str, str]:
@@ -71,6 +70,12 @@ def state_of(provider: IdentityPoolProvider) -> dict[str, str]:
         "aws_account": provider.aws_account,
         "disabled": "true" if provider.disabled else "",
     }
+
+
+def mask_of(request: Document) -> frozenset[str]:
+    """The field paths an update names, in lowerCamel: written as one text or as a list of paths; none for all."""
+    text = request.text("updateMask") or ",".join(request.texts("updateMask.paths"))
+    return frozenset(camel(item) for item in text.split(",") if item.strip() not in ("", "*"))
 
 
 def camel(path: str) -> str:
