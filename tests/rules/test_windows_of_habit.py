@@ -190,6 +190,21 @@ def test_accounts_that_are_made_without_power(store: DuckDBStore, entries: tuple
     assert sweep(store, "new-account-empowered", 70) == []
 
 
+@pytest.mark.parametrize(
+    ("days", "role", "stories"),
+    [(75, "roles/owner", 1), (75, "roles/browser", 0), (30, "roles/owner", 0)],
+    ids=["silent", "a-small-role", "at-work"],
+)
+def test_a_role_on_a_project_for_an_account_that_was_silent(
+    store: DuckDBStore, days: int, role: str, stories: int
+) -> None:
+    keep(store, call(-days * 1440, *STORAGE, caller=CART))
+    roll_up_habits(store, NOON, days=days + 1)
+    judged(store, granted(4, role, member=CART))
+    found = sweep(store, "dormant-account-prepared")
+    assert [finding.title for finding in found] == [f"{EVE} gave the dormant account {CART} {role}"] * stories
+
+
 MINT = ("iamcredentials.googleapis.com", "GenerateAccessToken")
 
 

@@ -6,7 +6,7 @@ from typing import Final
 from bindwatch.model.finding import Category, Confidence, Severity
 from bindwatch.rule import Context, Counted, Match, Method, Rule, WindowRow, window_rule
 from bindwatch.rules.kubernetes_entry import KUBERNETES, reads
-from bindwatch.rules.methods import CRM, IAM, activity, data_access
+from bindwatch.rules.methods import CRM, IAM, PROJECT_POLICY, activity, data_access
 from bindwatch.rules.windows import caller_of, is_automation, origin_of, some_of
 from bindwatch.rules.workspace_event import login
 
@@ -394,12 +394,15 @@ def tag_bound_then_used(row: WindowRow, context: Context) -> Iterator[Match]:
     "dormant-account-prepared",
     Severity.MEDIUM,
     Category.THREAT,
-    methods=activity(
-        IAM,
-        "google.iam.admin.v1.CreateServiceAccountKey",
-        "google.iam.admin.v1.UploadServiceAccountKey",
-        "google.iam.admin.v1.SetIAMPolicy",
-        "google.iam.admin.v1.EnableServiceAccount",
+    methods=(
+        *activity(
+            IAM,
+            "google.iam.admin.v1.CreateServiceAccountKey",
+            "google.iam.admin.v1.UploadServiceAccountKey",
+            "google.iam.admin.v1.SetIAMPolicy",
+            "google.iam.admin.v1.EnableServiceAccount",
+        ),
+        *PROJECT_POLICY,
     ),
     techniques=["T1098.001", "T1098.003"],
     equivalents=[
@@ -409,7 +412,7 @@ def tag_bound_then_used(row: WindowRow, context: Context) -> Iterator[Match]:
     ],
 )
 def dormant_account_prepared(row: WindowRow, context: Context) -> Iterator[Match]:
-    """A key was made for a service account that had been silent for sixty days, or somebody was let in to it.
+    """A service account that had been silent for sixty days was given a key, a user or a role that leads to more.
 
     ## Why it matters
     An account nobody uses is one nobody misses. Giving it a key or a new user is how it becomes a way back in.
@@ -421,13 +424,16 @@ def dormant_account_prepared(row: WindowRow, context: Context) -> Iterator[Match
     Old projects that are taken up again.
 
     ## Blind spots
-    Roles given to the account on a project do not name it in the activity; other rules judge such grants. An account
-    that never acted while bindwatch watched is not judged.
+    Of the roles given to the account only those that lead to more are looked at. An account that never acted while
+    bindwatch watched is not judged.
     """
-    verb = some_of(row.items).rpartition(".")[2]
+    done = some_of(row.items)
+    role = done.partition(" ")[0] if " " in done else ""
     yield Match(
         subject=row.target,
-        title=f"{caller_of(row)} prepared the dormant account {row.target}: {verb}",
+        title=f"{caller_of(row)} gave the dormant account {row.target} {role}"
+        if role
+        else f"{caller_of(row)} prepared the dormant account {row.target}: {done.rpartition('.')[2]}",
         resource_name=row.resource,
         severity=_weighed(Severity.MEDIUM, row, context),
         notes=(f"It last acted on {row.known_since}.", *origin_of(row)),
