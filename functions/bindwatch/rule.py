@@ -79,6 +79,7 @@ class Method:
         return _matches(self.service, service) and _matches(self.name, name)
 
 
+_MOST_REMEMBERED: Final = 65_536
 ANY_METHOD: Final = Method("*", "*", log="*")
 
 
@@ -114,8 +115,15 @@ class Context:
 
     @lazily
     def memory(self) -> dict[object, bool]:
-        """Answers that were expensive to find and hold as long as this context; whoever writes keeps it bounded."""
+        """Answers that were expensive to find and hold as long as this context; see `remember`."""
         return {}
+
+    def remember(self, key: object, answer: bool) -> bool:
+        """Keep an answer in `memory`, and give it back. Hostile entries must not fill it: when full, it begins anew."""
+        if len(self.memory) >= _MOST_REMEMBERED:
+            self.memory.clear()
+        self.memory[key] = answer
+        return answer
 
     @lazily
     def _automation(self) -> re.Pattern[str]:

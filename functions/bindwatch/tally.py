@@ -89,6 +89,8 @@ class Tally:
 
 def _is_before(left: str, right: str) -> bool:
     """Whether a timestamp is earlier than another; they may differ in how many digits of the second they have."""
+    if len(left) == len(right) and left[-1:] == "Z" == right[-1:] and left[10:11] == right[10:11]:
+        return left < right  # the same digits of the same zone
     one, other = parse_time(left), parse_time(right)
     return left < right if one is None or other is None or one == other else one < other
 

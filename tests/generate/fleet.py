@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from dataclasses import dataclass
+from functools import cache
 
 ORGANIZATION = "112233445566"
 DOMAIN = "example.com"
@@ -36,6 +37,17 @@ class Account:
         return f"{self.id}@{self.project.id}.iam.gserviceaccount.com"
 
 
+@cache
+def _nodes(cluster: str) -> tuple[str, ...]:
+    rng = random.Random(cluster)
+
+    def token(length: int) -> str:
+        return "".join(rng.choices("bcdfghjklmnpqrstvwxz2456789", k=length))
+
+    pool = f"gke-{cluster}-default-pool-{token(8)}"
+    return tuple(f"{pool}-{token(4)}" for _ in range(12))
+
+
 @dataclass(frozen=True, slots=True)
 class Cluster:
     """A GKE cluster."""
@@ -43,6 +55,16 @@ class Cluster:
     name: str
     project: Project
     location: str
+
+    @property
+    def nodes(self) -> tuple[str, ...]:
+        """The machines of its node pool. A node serves many pods for days, so its name comes again and again."""
+        return _nodes(self.name)
+
+    @property
+    def group(self) -> str:
+        """The instance group of the node pool."""
+        return f"{self.nodes[0].rpartition('-')[0]}-grp"
 
 
 @dataclass(frozen=True, slots=True)

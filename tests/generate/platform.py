@@ -127,7 +127,7 @@ def node_gets_pod_token(scribe: Scribe, fleet: Fleet) -> list[Json]:
     """A kubelet asks for the token it mounts into a pod of its node."""
     workload = scribe.rng.choice(fleet.workloads)
     cluster = workload.cluster
-    node = f"gke-{cluster.name}-default-pool-{scribe.token(8)}-{scribe.token(4)}"
+    node = scribe.rng.choice(cluster.nodes)
     body = {
         "@type": "authentication.k8s.io/v1.TokenRequest",
         "apiVersion": "authentication.k8s.io/v1",
@@ -162,7 +162,7 @@ def node_gets_pod_token(scribe: Scribe, fleet: Fleet) -> list[Json]:
 def node_certificate_rotates(scribe: Scribe, fleet: Fleet) -> list[Json]:
     """A kubelet renews its certificate and the control plane approves."""
     cluster = scribe.rng.choice(fleet.clusters)
-    node = f"gke-{cluster.name}-default-pool-{scribe.token(8)}-{scribe.token(4)}"
+    node = scribe.rng.choice(cluster.nodes)
     name = f"csr-{scribe.token(5)}"
     request = {
         "@type": "certificates.k8s.io/v1.CertificateSigningRequest",
@@ -192,7 +192,7 @@ def group_is_resized(scribe: Scribe, fleet: Fleet) -> list[Json]:
     cluster = scribe.rng.choice(fleet.clusters)
     project = cluster.project
     zone = f"{cluster.location}-b"
-    group = f"gke-{cluster.name}-default-pool-{scribe.token(8)}-grp"
+    group = cluster.group
     name = f"projects/{project.id}/zones/{zone}/instanceGroupManagers/{group}"
     method = scribe.rng.choice(
         ("v1.compute.instanceGroupManagers.resize", "v1.compute.instanceGroupManagers.deleteInstances")
@@ -263,7 +263,7 @@ def host_is_maintained(scribe: Scribe, fleet: Fleet) -> list[Json]:
     cluster = scribe.rng.choice(fleet.clusters)
     project = cluster.project
     zone = f"{cluster.location}-b"
-    instance = f"gke-{cluster.name}-default-pool-{scribe.token(8)}-{scribe.token(4)}"
+    instance = scribe.rng.choice(cluster.nodes)
     return [
         scribe.write(
             "compute.googleapis.com",

@@ -46,7 +46,6 @@ class FileWindows:
         self._context = context
         self._named: dict[tuple[str, str, bool], tuple[tuple[str, Counted], ...]] = {}
         self._known: dict[At, array[int]] = {}
-        self._times: Counter[int] = Counter()
         self._groups: dict[int, tuple[_Group, ...]] = {}
         self._passed: set[int] = set()
         self._counts: Counter[_Group] = Counter()
@@ -61,22 +60,20 @@ class FileWindows:
 
     def see(self, block: LogBlock, at: At) -> None:
         """Count the entries that a window rule could build on."""
-        groups = self._groups
-        known = self._known[at] = array("q", block.known)
-        for facts, fingerprint in zip(block.facts, known, strict=True):
-            if fingerprint not in groups:
-                groups[fingerprint] = tuple(self._groups_of(facts))
-        self._times.update(known)
-        if len(groups) > _MOST_REMEMBERED:  # hostile entries must not fill the memory
-            self._count()
+        remembered, counts = self._groups.get, self._counts
+        self._known[at] = array("q", block.known)
+        for facts, fingerprint in zip(block.facts, block.known, strict=True):
+            groups = remembered(fingerprint)
+            if groups is None:
+                groups = self._remember(facts, fingerprint)
+            for group in groups:
+                counts[group] += 1
 
-    def _count(self) -> None:
-        """Count what came so far by whom it counts for."""
-        for fingerprint, times in self._times.items():
-            for group in self._groups[fingerprint]:
-                self._counts[group] += times
-        self._times.clear()
-        self._groups.clear()
+    def _remember(self, facts: Facts, fingerprint: int) -> tuple[_Group, ...]:
+        if len(self._groups) > _MOST_REMEMBERED:  # hostile entries must not fill the memory
+            self._groups.clear()
+        groups = self._groups[fingerprint] = tuple(self._groups_of(facts))
+        return groups
 
     def note(self, verdict: Verdict) -> None:
         """Remember the findings that later entries of their principals may end or add to."""
@@ -86,7 +83,6 @@ class FileWindows:
     @property
     def wanted(self) -> bool:
         """Whether somebody did enough for a window rule to speak, so that a second pass is worth it."""
-        self._count()
         least = {rule.id: rule.counted.least for rule in self._rules if rule.counted}
         counts = [*self._counts.items(), *((group, len(targets)) for group, targets in self._targets.items())]
         self._reached = frozenset((per, who) for (rule_id, per, who), count in counts if count >= least[rule_id])

@@ -265,9 +265,16 @@ def is_workload_identity(principal: Principal | None) -> bool:
     )
 
 
-def _is_delegated(entry: LogEntry, _context: Context) -> bool:
-    """Whether somebody acted through the caller."""
-    return bool(entry.authentication.service_account_delegation_info)
+def _is_delegated(entry: LogEntry, context: Context) -> bool:
+    """Whether somebody acted through the caller who is an outsider, or through more than one identity."""
+    hops = entry.authentication.service_account_delegation_info
+    if not hops:
+        return False
+    known = context.memory.get(hops)
+    if known is None:
+        named = entry.impersonators
+        known = context.remember(hops, len(named) > 1 or any(is_outsider(hop, context) for hop in named))
+    return known
 
 
 @log_rule(

@@ -61,10 +61,7 @@ def is_remarkable(entry: LogEntry, context: Context) -> bool:
         key = (grant.role, grant.member, grant.condition, where)
         known = memory.get(key)
         if known is None:
-            known = any(check(grant, resource, context) is not None for check in CHECKS)
-            if len(memory) >= _MOST_REMEMBERED:
-                memory.clear()
-            memory[key] = known
+            known = context.remember(key, any(check(grant, resource, context) is not None for check in CHECKS))
         if known:
             return True
     granter = entry.caller
@@ -132,7 +129,6 @@ def in_entry(check: GrantCheck, entry: LogEntry, context: Context) -> Iterator[M
             )
 
 
-_MOST_REMEMBERED: Final = 65_536
 _SURE: Final = (Confidence.LOW, Confidence.MEDIUM, Confidence.HIGH)
 
 
