@@ -130,7 +130,9 @@ def suspect(rng: random.Random, line: bytes) -> bytes:
         case 2:
             payload["authenticationInfo"] = {"principalEmail": "eve@gmail.com"}
         case 3:
-            payload["request"] = {**payload.get("request", {}), "delegates": ["a@p.iam.gserviceaccount.com"] * 2}
+            asked = payload.get("request")
+            asked = asked if isinstance(asked, dict) else {}
+            payload["request"] = {**asked, "delegates": ["a@p.iam.gserviceaccount.com"] * 2}
         case 4:
             payload.setdefault("authenticationInfo", {})["serviceAccountDelegationInfo"] = [
                 {"firstPartyPrincipal": {"principalEmail": "eve@gmail.com"}}

@@ -14,7 +14,7 @@ import pytest
 import sqlglot
 import yaml
 
-from diagnosis.test_commands import check_gcloud, parts
+import gcloud
 from infra.root import ROOT
 
 NAMES = ("quick-start", "permissions", "cost", "security", "operations", "alert-subscribers", "queries", "faq")
@@ -75,9 +75,9 @@ def test_a_command_is_known(page: str, line: str) -> None:
             assert option in told, f"{page}: bindwatch {arguments[0]} knows no {option}"
     else:
         assert program in OTHERS, f"{page}: {line}"
-        for part in parts(line):
+        for part in gcloud.simple_commands(line):
             if part[0] == "gcloud":
-                check_gcloud(part)
+                assert gcloud.refused_by_gcloud(part[1:]) == ""
 
 
 @pytest.mark.parametrize(("page", "query"), fenced("sql"))
