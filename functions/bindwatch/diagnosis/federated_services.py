@@ -15,6 +15,7 @@ class _Table(msgspec.Struct):
     services: dict[str, str]
     fleet_services: dict[str, str]
     permissions: dict[str, str]
+    roles: dict[str, str]
     methods: dict[str, str]
     workspace_source: str
     workspace: tuple[str, ...]
@@ -37,6 +38,16 @@ def limitation(service: str, *, fleet: bool = False) -> str:
 def limited_permission(permission: str) -> str:
     """Why a federated identity cannot use a permission, though it may hold it; '' where no limitation is known."""
     return _table().permissions.get(permission, "")
+
+
+# Where the names of the roles of a service begin otherwise than the name of its API.
+_OF_ROLE = {"source": "sourcerepo"}
+
+
+def limited_role(role: str) -> str:
+    """Why a role is of no use to a federated identity; '' where it is, or nothing is known against it."""
+    name = role.removeprefix("roles/").partition(".")[0]
+    return _table().roles.get(role, "") or _table().services.get(f"{_OF_ROLE.get(name, name)}.googleapis.com", "")
 
 
 def limited_method(method: str) -> str:

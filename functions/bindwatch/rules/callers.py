@@ -66,6 +66,8 @@ def _lists_all_projects(inventory: Inventory) -> bool:
 def is_foreign_pool(principal: Principal, home: str, context: Context) -> bool | None:
     """Whether a pool identity comes from a pool of another project than `home`; None where the numbers do not tell."""
     inventory = context.inventory
+    if inventory is not None and principal.pool and inventory.clusters_of_pool(principal.pool):
+        return False  # a cluster of ours is in it: the pool of our fleet, whose host project may not be in the input
     project = principal.project
     if not project and principal.project_number and inventory is not None:
         known = inventory.project(principal.project_number)

@@ -11,6 +11,7 @@ from typing import Final
 
 from msgspec.structs import replace
 
+from bindwatch.inventory.resources import Bucket
 from bindwatch.knowledge.escalation import Level
 from bindwatch.knowledge.permissions import Trait
 from bindwatch.model.change import AddBinding, Change, RemoveBinding, remedy
@@ -159,6 +160,8 @@ def public_member(grant: Grant, resource: str, context: Context) -> Match | None
         severity = max(found.severity, Severity.HIGH)
     else:
         severity = max(found.severity, Severity.MEDIUM)
+    if held_back := _public_access_prevented(resource, context):
+        severity, notes = Severity.LOW, (*notes, held_back)
     who = "anybody on the internet" if grant.member == "allUsers" else "anybody with a Google account"
     return Match(
         subject=subject_of(grant),
@@ -169,6 +172,20 @@ def public_member(grant: Grant, resource: str, context: Context) -> Match | None
         notes=(*notes, *(found.reasons if found else ())),
         remediation=removal(grant, resource, risk="Anonymous readers and callers lose access at once."),
     )
+
+
+def _public_access_prevented(resource: str, context: Context) -> str:
+    """What keeps the public out of a bucket whose policy lets it in, for as long as nobody switches it off."""
+    inventory = context.inventory
+    bucket = inventory.named(resource, Bucket) if inventory is not None else None
+    if inventory is None or bucket is None:
+        return ""
+    if bucket.public_access_prevention == "enforced":
+        return "Public access prevention of the bucket holds it back, until somebody switches that off."
+    nearest = inventory.org_policies_over(resource, "storage.publicAccessPrevention")[:1]
+    if any(policy.enforced and not policy.dry_run for policy in nearest):
+        return "An organization policy (storage.publicAccessPrevention) holds it back, until somebody lifts it."
+    return ""
 
 
 def external_member(grant: Grant, resource: str, context: Context) -> Match | None:

@@ -35,7 +35,7 @@ def _clusters(inventory: Inventory, principal: Principal) -> tuple[Cluster, ...]
     home = project_name(principal.project or principal.pool.partition(".svc.id.goog")[0])
     if not clusters or not inventory.has(Part.CLUSTERS, home):
         return None
-    where = f"/k8s/namespaces/{principal.namespace}"
+    where = f"/k8s/namespaces/{principal.namespace}" if principal.namespace else ""
     if not all(inventory.has(Part.KUBERNETES_SERVICE_ACCOUNTS, f"{cluster.name}{where}") for cluster in clusters):
         return None
     return clusters
@@ -89,6 +89,42 @@ def workload_grant_dangling(inventory: Inventory, context: Context) -> Iterator[
             evidence=(AssetRef(resource),),
             remediation=standing.removal(grant, resource),
         )
+    yield from _to_gone_uids(inventory)
+
+
+def _to_gone_uids(inventory: Inventory) -> Iterator[Match]:
+    """Grants to one Kubernetes service account by its uid, which nothing will ever have again."""
+    of_pools: dict[str, frozenset[str]] = {}
+    for resource, binding, member in inventory.workload_grants:
+        principal = parse_member(member)
+        if not principal.ksa_uid or principal.deleted or _clusters(inventory, principal) is None:
+            continue
+        uids = of_pools.get(principal.pool)
+        if uids is None:
+            uids = of_pools[principal.pool] = _uids(inventory, principal.pool)
+        if principal.ksa_uid in uids or "" in uids:
+            continue
+        grant = Grant(binding.role, member, principal, binding.condition)
+        yield Match(
+            subject=standing.subject_of(grant),
+            title=f"{grant.role} on {display(resource)} is for uid {principal.ksa_uid} of the pool {principal.pool}, "
+            "which no service account has: it was deleted, or made anew",
+            resource_name=resource,
+            principal=principal.identity,
+            severity=Severity.LOW,
+            evidence=(AssetRef(resource),),
+            remediation=standing.removal(
+                grant,
+                resource,
+                f"Remove it; grant {grant.role} by namespace and name to the account that was made anew",
+                risk="None: a uid is never given again, so the grant serves nobody.",
+            ),
+        )
+
+
+def _uids(inventory: Inventory, pool: str) -> frozenset[str]:
+    names = {cluster.name for cluster in inventory.clusters_of_pool(pool)}
+    return frozenset(item.uid for item in inventory.all(KubernetesServiceAccount) if item.cluster in names)
 
 
 @inventory_rule(

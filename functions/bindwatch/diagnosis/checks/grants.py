@@ -10,6 +10,7 @@ from bindwatch.diagnosis.federated_services import (
     limitation,
     limited_method,
     limited_permission,
+    limited_role,
 )
 from bindwatch.diagnosis.near_miss import distance
 from bindwatch.diagnosis.outcome import Clear, Evidence, Fix, Outcome, Unknown, asset, entry, found
@@ -160,6 +161,7 @@ def federated_token_rejected(case: Case) -> Outcome:
 def _limitations(case: Case, services: set[str]) -> list[str]:
     """The documented limits that what the workload uses runs into."""
     reasons = [limitation(service, fleet=case.is_fleet) for service in sorted(services)]
+    reasons += [limited_role(grant.binding.role) for grant in case.direct_grants]
     reasons += [limited_permission(target.permission) for target in case.targets]
     reasons += [limited_method(item.method) for item in case.refusals if item.code in (7, 16)]
     return [reason for reason in dict.fromkeys(reasons) if reason]
