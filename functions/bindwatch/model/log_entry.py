@@ -584,5 +584,8 @@ def _full_resource_name(entry: LogEntry) -> str:
         base = f"//container.googleapis.com/projects/{entry.project}/locations/{location}/clusters/{cluster}"
         return f"{base}/k8s/{entry.raw_resource_name}" if entry.service == "k8s.io" else base
     if not entry.raw_resource_name:
-        return names.project_name(entry.project) if entry.project else f"//{entry.service}/{entry.scope}"
+        return names.project_name(entry.project) if entry.project else f"//{entry.service or 'unknown'}/{entry.scope}"
+    if not entry.service:  # converted by another tool, which dropped it
+        name = entry.named(entry.raw_resource_name)
+        return name if name.startswith("//") else f"//unknown/{name.lstrip('/')}"
     return entry.named(f"//{entry.service}/{entry.raw_resource_name.lstrip('/')}")

@@ -31,6 +31,7 @@ _RUNS_CODE: Final = frozenset(
         "datafusion.instances.create",
     }
 )
+_SETS_ACCOUNT: Final = "compute.instances.setServiceAccount"
 # Where each API puts the account in its request.
 _ACCOUNT_AT: Final = (
     "serviceAccountEmail",
@@ -124,6 +125,8 @@ def service_account_attached(entry: LogEntry, context: Context) -> Iterator[Matc
         return
     if not all(check.granted for check in checked):
         return
+    if not _attaches(entry):
+        return
     caller = entry.caller
     severity, why = weight_of_caller(entry, context)
     if is_routine(entry, context) or (severity is Severity.INFO and context.inventory is None):
@@ -154,6 +157,13 @@ def service_account_attached(entry: LogEntry, context: Context) -> Iterator[Matc
         if email
         else right_taken(ACT_AS, "", entry, context, "If nobody answers for the call"),
     )
+
+
+def _attaches(entry: LogEntry) -> bool:
+    """Whether a machine was made with an account: that is asked for by a permission of its own."""
+    if not entry.method.endswith(".instances.insert") or not entry.permissions:
+        return True
+    return _SETS_ACCOUNT in entry.granted_permissions or bool(attached_account(entry))
 
 
 def _homes(caller: Principal | None, account: Principal | None, context: Context) -> tuple[str, str]:

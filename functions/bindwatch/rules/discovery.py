@@ -9,7 +9,8 @@ from bindwatch.model.finding import Category, Confidence, Severity
 from bindwatch.model.log_entry import LogEntry
 from bindwatch.model.principal import PrincipalKind
 from bindwatch.rule import ANY_METHOD, Context, Match, Outcome, log_rule
-from bindwatch.rules.methods import CRM, IAM, LOGGING, activity, data_access
+from bindwatch.rules.callers import is_person
+from bindwatch.rules.methods import CRM, IAM, LOGGING, activity, converted, data_access
 from bindwatch.rules.weight import is_routine, weighed
 
 # What these say of themselves in the user agent. They can be told not to: a hit is certain, silence says nothing.
@@ -189,18 +190,22 @@ def service_account_asked_about_itself(entry: LogEntry, context: Context) -> Ite
     )
 
 
+_TAG_READS: Final = ("*ListTagKeys", "*ListTagValues", "*ListTagBindings", "*ListEffectiveTags")
+
+
 @log_rule(
     "tags-listed",
     Severity.INFO,
     Category.THREAT,
-    methods=data_access(
-        CRM, "*ListTagKeys", "*ListTagValues", "*ListTagBindings", "*ListEffectiveTags", log_type="ADMIN_READ"
+    methods=(
+        *data_access(CRM, *_TAG_READS, "*GetIamPolicy", log_type="ADMIN_READ"),
+        *converted(*_TAG_READS, "*GetIamPolicy"),
     ),
     techniques=["T1069.003", "T1580"],
     equivalents=["panther:GCP.IAM.Tag.Enumeration"],
 )
 def tags_listed(entry: LogEntry, context: Context) -> Iterator[Match]:
-    """Somebody listed the tags of resources, or which values they may take.
+    """Somebody listed the tags of resources, or read the policy whose conditions ask for them.
 
     ## Why it matters
     Conditions of grants and deny policies ask for tags. Who looks for one to bind asks first which there are; the
@@ -210,16 +215,19 @@ def tags_listed(entry: LogEntry, context: Context) -> Iterator[Match]:
     Nothing by itself: a line for the timeline.
 
     ## Known false positives
-    The console lists tags on many pages. It is INFO; automation and service agents are left out.
+    The console lists tags and reads policies on many pages. It is INFO; automation and service agents are left out, and
+    of who reads a policy all but people.
 
     ## Blind spots
     Data Access logs (ADMIN_READ) of Resource Manager must be on.
     """
-    if is_routine(entry, context):
+    reads_policy = entry.method.endswith("GetIamPolicy")
+    if is_routine(entry, context) or (reads_policy and not is_person(entry.caller)):
         return
+    what = "read a policy" if reads_policy else "listed tags"
     yield Match(
         subject=entry.caller_key,
-        title=f"{entry.caller_name} listed tags ({entry.method.rpartition('.')[2]})",
+        title=f"{entry.caller_name} {what} ({entry.method.rpartition('.')[2]})",
         confidence=Confidence.LOW,
     )
 
@@ -234,6 +242,7 @@ def tags_listed(entry: LogEntry, context: Context) -> Iterator[Match]:
     equivalents=[
         "scc:UNAUTHORIZED_SERVICE_ACCOUNT_API_CALL",
         "scc:AGENT_ENGINE_UNAUTHORIZED_SERVICE_ACCOUNT_API_CALL",
+        "panther:GCP.Service.Account.Access.Denied",
     ],
 )
 def service_account_refused_elsewhere(entry: LogEntry, context: Context) -> Iterator[Match]:

@@ -189,28 +189,31 @@ def kubernetes_impersonation(entry: LogEntry, context: Context) -> Iterator[Matc
     equivalents=["panther:Kubernetes.System.Principal.PublicIP"],
 )
 def cluster_identity_from_outside(entry: LogEntry, context: Context) -> Iterator[Match]:
-    """A Kubernetes service account called its cluster from a public address.
+    """A Kubernetes service account, a node or a controller called its cluster from a public address.
 
     ## Why it matters
-    Tokens of service accounts are used inside the cluster. One that comes in from outside was taken out of it.
+    Tokens of service accounts are used inside the cluster. One that comes in from outside was taken out of it, and so
+    was the certificate of a node that a person's tool uses.
 
     ## What to do
     Delete the pod that ran as it, and its token secrets, then look at what it did from that address.
 
     ## Known false positives
     Nodes with public addresses: their pods reach the endpoint through the node's address. Calls of a program that is no
-    person's tool therefore weigh less.
+    person's tool therefore weigh less, and those of the node's own programs are left out.
 
     ## Blind spots
     An intruder on Google Cloud looks like a node.
     """
-    if not entry.authentication.principal_email.startswith("system:serviceaccount:"):
-        return  # most calls are the control plane's: ask the cheap question first
+    name = entry.authentication.principal_email
+    if not name.startswith(_INSIDE) or not comes_from_internet(entry):
+        return  # most calls are the control plane's: ask the cheap questions first
     caller = entry.caller
-    if caller is None or not is_pod(caller) or not comes_from_internet(entry) or _is_probe(entry):
-        return
     by_hand = _BY_HAND.search(entry.user_agent) is not None
-    if is_platform_namespace(caller.namespace) and not by_hand:
+    node = name.startswith("system:node:")
+    if caller is None or (node and entry.user_agent and not by_hand) or _is_probe(entry):
+        return
+    if is_pod(caller) and is_platform_namespace(caller.namespace) and not by_hand:
         return
     yield Match(
         subject=f"{entry.caller_name} from {entry.caller_ip}",
@@ -222,6 +225,7 @@ def cluster_identity_from_outside(entry: LogEntry, context: Context) -> Iterator
     )
 
 
+_INSIDE: Final = ("system:serviceaccount:", "system:node:", "system:kube-")
 # Tools that a person starts; controllers are built on client-go and say their own name.
 _BY_HAND: Final = re.compile(r"(?i)^(?:kubectl|curl|wget|python|k9s|helm|lens|postman|httpie|peirates|kubeletmein)")
 
@@ -333,6 +337,8 @@ def client_certificate_requested(entry: LogEntry, context: Context) -> Iterator[
     if privileged:
         what = f"asked for a certificate in the name of {privileged}"
         yield _certificate(entry, context, target.name, Severity.CRITICAL, what)
+    elif not spec:
+        yield _certificate(entry, context, target.name, Severity.LOW, "asked for a certificate the log does not show")
     elif signer == _CLIENT_SIGNER:
         yield _certificate(entry, context, target.name, Severity.MEDIUM, "asked for a client certificate")
 

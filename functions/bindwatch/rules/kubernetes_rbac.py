@@ -96,7 +96,7 @@ def cluster_admin_granted(entry: LogEntry, context: Context) -> Iterator[Match]:
 
     ## What to do
     Delete the binding, and grant a role in the namespaces that need it. For people use IAM roles of GKE, which leave a
-    trace in the project.
+    trace in the project. `admin` of a namespace is LOW: it reads the secrets there and runs pods as any account of it.
 
     ## Known false positives
     Installers of operators ask for it. Name the pipeline in the settings; bind in one namespace where it will do.
@@ -119,6 +119,8 @@ def cluster_admin_granted(entry: LogEntry, context: Context) -> Iterator[Match]:
         severity = Severity.HIGH if wide else Severity.MEDIUM
     elif wide and role in _WIDE_ROLES:
         severity = Severity.MEDIUM
+    elif role == "admin":
+        severity = Severity.LOW
     else:
         return
     who = ", ".join(_named(subject) for subject in _subjects(entry)) or "subjects the entry does not show"

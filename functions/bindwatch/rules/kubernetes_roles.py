@@ -314,16 +314,16 @@ _RUNS_CODE: Final = frozenset(
     "kubernetes-system-role-changed",
     Severity.HIGH,
     Category.THREAT,
-    methods=rbac("clusterroles", "roles", verbs=("update", "patch", "delete")),
+    methods=rbac("clusterroles", "roles", "clusterrolebindings", "rolebindings", verbs=("update", "patch", "delete")),
     techniques=["T1098"],
     equivalents=["panther:Kubernetes.SystemRole.Modified"],
 )
 def kubernetes_system_role_changed(entry: LogEntry, context: Context) -> Iterator[Match]:
-    """A role of Kubernetes itself was changed.
+    """A role of Kubernetes itself, or the binding of one, was changed.
 
     ## Why it matters
     The system: roles are bound to the control plane, the nodes and everybody; a rule added to one reaches them all and
-    shows in no binding.
+    shows in no binding; a subject added to one of their bindings joins them.
 
     ## What to do
     Restart of the API server sets most of them back; delete the rule by hand at once.
@@ -340,9 +340,10 @@ def kubernetes_system_role_changed(entry: LogEntry, context: Context) -> Iterato
     )
     if is_control_plane(entry) or not builtin:
         return
+    what = "binding" if target.plural.endswith("bindings") else "role"
     yield Match(
         subject=f"{target}",
-        title=f"The built-in role {target.name} was changed by {entry.caller_name}",
+        title=f"The built-in {what} {target.name} was changed by {entry.caller_name}",
         severity=Severity.CRITICAL if target.name.startswith("system:") else Severity.HIGH,
         remediation=_undone(target),
     )

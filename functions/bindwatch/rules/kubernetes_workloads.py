@@ -9,6 +9,7 @@ from bindwatch.model.finding import Category, Severity
 from bindwatch.model.log_entry import LogEntry
 from bindwatch.rule import Context, Match, Outcome, log_rule
 from bindwatch.rules.kubernetes_entry import (
+    caller_text,
     cluster_of,
     is_anonymous,
     is_control_plane,
@@ -184,7 +185,7 @@ def kubernetes_secret_refused(entry: LogEntry, context: Context) -> Iterator[Mat
     ## Blind spots
     Data Access logs of GKE must be on.
     """
-    if not entry.denied or is_anonymous(entry):
+    if not entry.denied or is_anonymous(entry) or caller_text(entry).startswith("system:kube-"):
         return
     target = object_of(entry)
     severity = Severity.MEDIUM if is_node(entry.caller) else Severity.LOW

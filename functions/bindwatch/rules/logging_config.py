@@ -266,8 +266,8 @@ def logging_alarm_removed(entry: LogEntry, context: Context) -> Iterator[Match]:
     Category.THREAT,
     methods=activity(
         LOGGING,
-        *config("Create*", "Update*", "Delete*", "Undelete*", "CopyLogEntries"),
-        "google.logging.v2.MetricsServiceV2.*",
+        *config("Update*"),
+        "google.logging.v2.MetricsServiceV2.Update*",
     ),
     techniques=["T1562.008"],
     equivalents=[
@@ -293,6 +293,40 @@ def logging_configuration_changed(entry: LogEntry, context: Context) -> Iterator
     ## Blind spots
     None beyond those of Admin Activity logs.
     """
+    yield from _unweighed(entry, context)
+
+
+@log_rule(
+    "logging-configuration-made",
+    Severity.INFO,
+    Category.THREAT,
+    methods=activity(
+        LOGGING,
+        *config("Create*", "Delete*", "Undelete*", "CopyLogEntries"),
+        *(f"google.logging.v2.MetricsServiceV2.{verb}*" for verb in ("Create", "Delete")),
+    ),
+    techniques=["T1562.008"],
+    equivalents=["csa:3.01"],
+)
+def logging_configuration_made(entry: LogEntry, context: Context) -> Iterator[Match]:
+    """A sink, bucket, view, link, exclusion or metric came or went in a way no other rule weighs.
+
+    ## Why it matters
+    A record of everything that decides what is logged, so that a gap found later can be explained.
+
+    ## What to do
+    Nothing, unless other findings point at the same caller or time.
+
+    ## Known false positives
+    All of them are ordinary work until something else says otherwise: hence INFO.
+
+    ## Blind spots
+    None beyond those of Admin Activity logs.
+    """
+    yield from _unweighed(entry, context)
+
+
+def _unweighed(entry: LogEntry, context: Context) -> Iterator[Match]:
     if is_second_half(entry) or any(_judges(rule, entry, context) for rule in _WEIGHING):
         return
     verb = entry.method.rpartition(".")[2]
@@ -316,4 +350,4 @@ _WEIGHING: Final = (
     logging_settings_changed,
     logging_alarm_removed,
 )
-RULES: Final = (*_WEIGHING, log_deleted, logging_configuration_changed)
+RULES: Final = (*_WEIGHING, log_deleted, logging_configuration_changed, logging_configuration_made)

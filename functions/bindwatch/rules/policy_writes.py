@@ -12,7 +12,7 @@ from bindwatch.model.policy import Grant
 from bindwatch.model.resource import display
 from bindwatch.rule import Context, Match, Method, log_rule
 from bindwatch.rules.callers import is_expected, is_outsider, is_person
-from bindwatch.rules.methods import CRM, activity
+from bindwatch.rules.methods import CRM, activity, converted
 from bindwatch.rules.responses import policy_put_back, right_taken
 from bindwatch.rules.standing import removal
 from bindwatch.rules.weight import is_second_half
@@ -290,7 +290,7 @@ def key_granted_to_storage(entry: LogEntry, context: Context) -> Iterator[Match]
     The rewriting itself is in the Data Access log of Cloud Storage.
     """
     for grant in entry.grants:
-        if grant.principal.domain == "gs-project-accounts.iam.gserviceaccount.com":
+        if grant.principal.domain == "gs-project-accounts.iam.gserviceaccount.com" and not _only_looks(grant.role):
             expected = is_expected(entry.caller, context) or not (is_person(entry.caller) or entry.caller is None)
             yield Match(
                 subject=f"{grant.role} {grant.principal.identity}",
@@ -298,6 +298,10 @@ def key_granted_to_storage(entry: LogEntry, context: Context) -> Iterator[Match]
                 severity=Severity.INFO if expected else Severity.LOW,
                 remediation=removal(grant, entry.resource),
             )
+
+
+def _only_looks(role: str) -> bool:
+    return role.lower().endswith("viewer")
 
 
 @log_rule(
@@ -332,7 +336,7 @@ def iap_access_granted(entry: LogEntry, context: Context) -> Iterator[Match]:
     "tag-bound",
     Severity.INFO,
     Category.THREAT,
-    methods=activity(CRM, "*TagBindings.CreateTagBinding"),
+    methods=(*activity(CRM, "*TagBindings.CreateTagBinding"), *converted("*TagBindings.CreateTagBinding")),
     techniques=["T1548"],
     equivalents=["panther:GCP.Tag.Binding.Creation", "panther:GCP.Privilege.Escalation.Via.TagBinding.Group"],
 )

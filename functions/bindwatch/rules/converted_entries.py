@@ -1,0 +1,58 @@
+"""A rule for entries that another tool converted: without the API, or with a permission where the method belongs."""
+
+from collections.abc import Iterator
+from typing import Final
+
+from bindwatch.knowledge.escalation import dangerous_permissions
+from bindwatch.model.finding import Category, Confidence, Severity
+from bindwatch.model.log_entry import LogEntry
+from bindwatch.rule import Context, Match, log_rule
+from bindwatch.rules.callers import is_expected
+from bindwatch.rules.methods import converted
+
+_LEADS_UP: Final = {permission.lower(): permission for permission in dangerous_permissions()}
+# Of organization policies and API keys other tools name permissions that lead to no identity.
+_ALSO: Final = ("orgpolicy.policy.set", "serviceusage.apikeys.create", "serviceusage.apikeys.list")
+
+
+@log_rule(
+    "privileged-call-converted",
+    Severity.LOW,
+    Category.THREAT,
+    methods=converted("*"),
+    techniques=["T1548"],
+    equivalents=["panther:GCP.Privileged.Operation", "panther:GCP.iam.roles.update.Privilege.Escalation"],
+)
+def privileged_call_converted(entry: LogEntry, context: Context) -> Iterator[Match]:
+    """A call with which one identity becomes another stands in a log that lost the name of its API.
+
+    ## Why it matters
+    Other rules know calls by API and method. Tools that bring logs into a form of their own drop the one, and write the
+    permission where the other belongs; what leads to more must not pass for that.
+
+    ## What to do
+    Read the entry where it came from, and give bindwatch the entries as Cloud Logging wrote them.
+
+    ## Known false positives
+    All that the rules for the call itself would leave out: hence LOW, and INFO for named automation.
+
+    ## Blind spots
+    Of such an entry neither the resource nor what was changed can be relied on.
+    """
+    method = entry.method.lower()
+    held = {text.lower() for text in entry.granted_permissions}
+    if entry.permissions and not held:
+        return  # it says that nothing was granted
+    used = sorted({method, *held} & {*_LEADS_UP, *_ALSO})
+    if not used and not method.endswith("setiampolicy"):
+        return
+    what = _LEADS_UP.get(used[0], used[0]) if used else entry.method
+    yield Match(
+        subject=f"{entry.caller_key} {what}",
+        title=f"{entry.caller_name} used {what}, in an entry without its API",
+        severity=Severity.INFO if is_expected(entry.caller, context) else Severity.LOW,
+        confidence=Confidence.LOW,
+    )
+
+
+RULES: Final = (privileged_call_converted,)
