@@ -21,7 +21,7 @@ NOW = datetime(2026, 3, 2, 12, tzinfo=UTC)
 # They compare with everything that happened, which a part of the entries is not.
 OF_EVERYTHING = {"delegation-without-mint", "log-source-silent", "log-source-late", "canary-lost"}
 # Joined with findings, which is counted by the findings.
-OF_FINDINGS = {"workload-identity-broken", "new-account-empowered"}
+OF_FINDINGS = {"workload-identity-broken", "new-account-empowered", "new-key-used-elsewhere"}
 
 
 def query(rule: Rule[Any]) -> str:

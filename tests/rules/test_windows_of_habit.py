@@ -205,6 +205,60 @@ def test_a_role_on_a_project_for_an_account_that_was_silent(
     assert [finding.title for finding in found] == [f"{EVE} gave the dormant account {CART} {role}"] * stories
 
 
+KEY = f"projects/shop/serviceAccounts/{CART}/keys/0f0f"
+
+
+def key_made(minutes: float, **more: Any) -> LogEntry:
+    name = f"projects/-/serviceAccounts/{CART}"
+    entry = call(minutes, IAM, ADMIN + "CreateServiceAccountKey", name, target=CART, **more)
+    return from_dict(
+        {
+            "logName": entry.log_name,
+            "insertId": f"key{minutes}",
+            "timestamp": entry.timestamp,
+            "resource": {"type": "service_account", "labels": {"email_id": CART, "project_id": "shop"}},
+            "protoPayload": {
+                "serviceName": IAM,
+                "methodName": entry.method,
+                "resourceName": name,
+                "authenticationInfo": {"principalEmail": EVE},
+                "requestMetadata": {"callerIp": entry.caller_ip, "callerSuppliedUserAgent": entry.user_agent},
+                "response": {"name": KEY, "key_type": 1},
+            },
+        }
+    )
+
+
+def key_used(minutes: float, address: str, key: str = KEY) -> LogEntry:
+    return call(minutes, *STORAGE, caller=CART, address=address, key=f"//iam.googleapis.com/{key}")
+
+
+@pytest.mark.parametrize("backwards", [False, True], ids=["in-order", "late"])
+def test_a_new_key_that_is_used_from_elsewhere_is_told(store: DuckDBStore, backwards: bool) -> None:
+    entries = [key_made(1), key_used(2, "198.51.100.77"), key_used(5, "203.0.113.9"), key_used(9, "192.0.2.1")]
+    judged(store, *(entries[::-1] if backwards else entries))
+    (finding,) = sweep(store, "new-key-used-elsewhere")
+    assert finding.title == f"A key of {CART} was used from 203.0.113.9, 4 minutes after {EVE} made it"
+    assert finding.severity is Severity.HIGH
+    assert finding.remediation is not None
+    assert "keys disable 0f0f" in finding.remediation.commands[0]
+
+
+@pytest.mark.parametrize(
+    "entries",
+    [
+        (key_made(1), key_used(5, "198.51.100.77")),
+        (key_made(1), key_used(62, "203.0.113.9")),
+        (key_used(0, "203.0.113.9"), key_made(1)),
+        (key_made(1), key_used(5, "203.0.113.9", KEY.replace("0f0f", "old"))),
+    ],
+    ids=["same-network", "much-later", "before", "another-key"],
+)
+def test_keys_that_are_used_as_meant(store: DuckDBStore, entries: tuple[LogEntry, ...]) -> None:
+    judged(store, *entries)
+    assert sweep(store, "new-key-used-elsewhere", 70) == []
+
+
 MINT = ("iamcredentials.googleapis.com", "GenerateAccessToken")
 
 

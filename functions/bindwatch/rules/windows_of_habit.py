@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import Final
 
-from bindwatch.model.change import SetServiceAccountEnabled, remedy
+from bindwatch.model.change import SetServiceAccountEnabled, SetServiceAccountKeyEnabled, remedy
 from bindwatch.model.finding import Category, Confidence, Severity
 from bindwatch.model.principal import parse_email
 from bindwatch.rule import Context, Match, Rule, WindowRow, window_rule
@@ -138,6 +138,49 @@ def unusual_volume(row: WindowRow, context: Context) -> Iterator[Match]:
 
 
 @window_rule(
+    "new-key-used-elsewhere",
+    Severity.HIGH,
+    Category.THREAT,
+    techniques=["T1098.001", "T1078.004"],
+)
+def new_key_used_elsewhere(row: WindowRow, context: Context) -> Iterator[Match]:
+    """A key of a service account was used from another network within an hour of being made.
+
+    ## Why it matters
+    Who takes over a session makes a key with it and goes on from a place of their own: the session can end, the key
+    works on.
+
+    ## What to do
+    Ask who made the key. If nobody answers for it, disable it, then read what was done with it.
+
+    ## Known false positives
+    A key made for a server of one's own, and tried there at once: MEDIUM for a service account, LOW for named
+    automation.
+
+    ## Blind spots
+    Compute Engine and App Engine do not log which key was used. A key whose first use is later than an hour after.
+    Files are judged with `--store` only.
+    """
+    minutes = row.calls // 60
+    when = f"{minutes} minutes" if minutes != 1 else "a minute"
+    maker = parse_email(row.caller_name)
+    severity = Severity.HIGH if is_person(maker) or maker is None else Severity.MEDIUM
+    key_id, address = row.items[0], row.items[-1]
+    yield Match(
+        subject=key_id,
+        title=f"A key of {row.target} was used from {address}, {when} after {caller_of(row)} made it",
+        resource_name=row.resource,
+        severity=Severity.LOW if is_automation(row, context) else severity,
+        notes=origin_of(row),
+        remediation=remedy(
+            "Disable the key until somebody answers for it",
+            SetServiceAccountKeyEnabled(row.target, key_id, False, row.project),
+            risk="Whatever signs in with this key stops working.",
+        ),
+    )
+
+
+@window_rule(
     "new-account-empowered",
     Severity.HIGH,
     Category.THREAT,
@@ -222,5 +265,6 @@ RULES: Final[tuple[Rule[WindowRow], ...]] = (
     new_user_agent,
     unusual_volume,
     new_account_empowered,
+    new_key_used_elsewhere,
     delegation_without_mint,
 )
