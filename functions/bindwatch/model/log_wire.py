@@ -165,6 +165,9 @@ class Operation(msgspec.Struct, frozen=True, gc=False):
     last: bool = False
 
 
+_NO_OPERATION: Final = Operation()
+
+
 class BindingDelta(msgspec.Struct, frozen=True, gc=False, forbid_unknown_fields=True):
     """One change of a binding, as written; `action` is not yet known to be one."""
 
@@ -241,6 +244,8 @@ def read_policy_delta(service_data: msgspec.Raw) -> PolicyDelta | None:
 
 def read_operation(raw: msgspec.Raw) -> Operation:
     """The operation of an entry; a field of another type reads as absent."""
+    if raw is NULL:
+        return _NO_OPERATION
     try:
         return _decode_operation(raw)
     except UNREADABLE:
@@ -252,6 +257,8 @@ def read_operation(raw: msgspec.Raw) -> Operation:
 
 def read_labels(raw: msgspec.Raw) -> dict[str, str]:
     """Labels; what is no text in them reads as absent."""
+    if raw is NULL:
+        return {}
     try:
         return _decode_labels(raw)
     except UNREADABLE:
@@ -260,6 +267,8 @@ def read_labels(raw: msgspec.Raw) -> dict[str, str]:
 
 def read_value(raw: msgspec.Raw) -> Any:
     """Any part of an entry as Python has it; None where it cannot be read."""
+    if raw is NULL:
+        return None
     try:
         return _decode_any(raw)
     except UNREADABLE:

@@ -25,7 +25,7 @@ def digest(*parts: str) -> str:
 
 def timestamp(moment: datetime) -> str:
     """A moment as both engines read it without doubt: UTC, to the microsecond, without a zone."""
-    return moment.astimezone(UTC).replace(tzinfo=None).isoformat(" ", "microseconds")
+    return moment.astimezone(UTC).isoformat(" ", "microseconds").removesuffix("+00:00")
 
 
 def activity_row(entry: LogEntry, *, received_at: datetime, findings: int, place: Place = NOWHERE) -> Row:

@@ -124,7 +124,7 @@ def with_previous(entry: LogEntry, known: Known) -> LogEntry:
 
     Otherwise the same entry. Asks for such entries only.
     """
-    if entry.failed:
+    if entry.failed or not _is_compared(entry.service, entry.method):  # first: it is asked of every entry
         return entry
     if (kind := kind_of(entry.service, entry.method)) is not None:
         written = kind.written(entry)
@@ -146,10 +146,10 @@ def with_previous(entry: LogEntry, known: Known) -> LogEntry:
 
 def snapshot_of_entry(entry: LogEntry) -> Row | None:
     """The policy or the object that an entry wrote, as a row; None where it wrote or shows none."""
+    if not _is_compared(entry.service, entry.method):  # first: it is asked of every entry
+        return None
     if (kind := kind_of(entry.service, entry.method)) is not None:
         return _snapshot_of_object(entry, kind)
-    if not entry.method.lower().endswith(_SETS_POLICY):  # first: it is asked of every entry
-        return None
     if entry.failed or entry.time is None:
         return None
     policy = entry.requested_policy
