@@ -210,25 +210,44 @@ resource "google_bigquery_table" "view6" {
   depends_on = [google_bigquery_table.view5]
 }
 
+# Who may do what with a dataset. Its entries are added one by one: google_bigquery_dataset_iam_member would take away
+# the authorized views, those of teams and whatever others authorized on a dataset that was there before.
+
+locals {
+  # A member in the terms of a dataset's access entries.
+  _members = setunion(var.finding_readers, flatten([for members in var.teams : tolist(members)]))
+  _dataset_member = {
+    for member in local._members : member => {
+      user   = contains(["user", "serviceAccount"], split(":", member)[0]) ? split(":", member)[1] : null
+      group  = split(":", member)[0] == "group" ? split(":", member)[1] : null
+      domain = split(":", member)[0] == "domain" ? split(":", member)[1] : null
+      other  = contains(["user", "serviceAccount", "group", "domain"], split(":", member)[0]) ? null : member
+    }
+  }
+}
+
 # Who writes and who asks: rows in, rows out; nobody here makes or deletes a table.
-resource "google_bigquery_dataset_iam_member" "store" {
+resource "google_bigquery_dataset_access" "store" {
   for_each = toset(concat(["on_log_entry", "audit", "sweep"], tolist(local.notifying)))
 
-  dataset_id = local.dataset_id
-  project    = var.project_id
-  role       = google_project_iam_custom_role.store.name
-  member     = google_service_account.function[each.value].member
+  dataset_id    = local.dataset_id
+  project       = var.project_id
+  role          = google_project_iam_custom_role.store.name
+  user_by_email = google_service_account.function[each.value].email
 
   depends_on = [google_bigquery_dataset.this]
 }
 
-resource "google_bigquery_dataset_iam_member" "reader" {
+resource "google_bigquery_dataset_access" "reader" {
   for_each = var.finding_readers
 
-  dataset_id = local.dataset_id
-  project    = var.project_id
-  role       = "roles/bigquery.dataViewer"
-  member     = each.value
+  dataset_id     = local.dataset_id
+  project        = var.project_id
+  role           = "READER" # roles/bigquery.dataViewer, as the API spells it
+  user_by_email  = local._dataset_member[each.value].user
+  group_by_email = local._dataset_member[each.value].group
+  domain         = local._dataset_member[each.value].domain
+  iam_member     = local._dataset_member[each.value].other
 
   depends_on = [google_bigquery_dataset.this]
 }

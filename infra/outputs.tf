@@ -107,3 +107,8 @@ output "sink_filter" {
   description = "What the sink lets through."
   value       = local.sink_filter
 }
+
+output "team_datasets" {
+  description = "Where each team finds what was found in its projects."
+  value       = { for team, dataset in local.team_datasets : team => "${var.project_id}.${dataset}" }
+}

@@ -355,6 +355,29 @@ variable "sink_filter" {
   default     = "sink_filter.lql"
 }
 
+variable "teams" {
+  description = "Who may read the findings of a team's own projects: by the value of the projects' label (docs/settings.md: team_label) the members, such as { shop = [\"group:shop@example.com\"] }. Each team gets a dataset of views."
+  type        = map(set(string))
+  default     = {}
+
+  validation {
+    condition     = alltrue([for team in keys(var.teams) : can(regex("^[a-z0-9_-]{1,63}$", team))])
+    error_message = "A team is the value of a label: 1 to 63 lower-case letters, digits, - or _."
+  }
+  validation {
+    condition     = length(distinct([for team in keys(var.teams) : replace(team, "-", "_")])) == length(var.teams)
+    error_message = "Two teams differ in - and _ only: they would share a dataset."
+  }
+  validation {
+    condition     = length(setintersection(flatten([for members in var.teams : tolist(members)]), ["allUsers", "allAuthenticatedUsers"])) == 0
+    error_message = "Findings say how to break in: name groups or people, never everyone."
+  }
+  validation {
+    condition     = length(var.teams) <= 800
+    error_message = "A dataset takes 2,500 authorized views, three for each team: at most 800 teams."
+  }
+}
+
 variable "trusted_domains" {
   description = "The domains that are yours; members of others count as external."
   type        = list(string)

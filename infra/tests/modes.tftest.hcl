@@ -224,6 +224,75 @@ run "people_are_told_without_saying_where" {
   expect_failures = [google_cloudfunctions2_function.this]
 }
 
+run "teams" {
+  variables {
+    finding_readers = ["group:security@example.com", "principalSet://iam.googleapis.com/locations/global/workforcePools/staff/group/soc"]
+    teams = {
+      shop      = ["group:shop@example.com", "user:ada@example.com"]
+      data-lake = ["group:data@example.com"]
+    }
+  }
+  assert {
+    condition     = google_bigquery_dataset.team["data-lake"].dataset_id == "bindwatch_team_data_lake" && google_bigquery_dataset.team["data-lake"].location == google_bigquery_dataset.this["bindwatch"].location
+    error_message = "Each team has a dataset of its own, where the findings are."
+  }
+  assert {
+    condition     = strcontains(google_bigquery_table.team_view["shop.findings"].view[0].query, "where teams.team = 'shop'") && google_bigquery_table.team_view["shop.findings"].dataset_id == "bindwatch_team_shop"
+    error_message = "A view of a team shows its own projects."
+  }
+  assert {
+    condition     = alltrue([for view in google_bigquery_table.team_view : !strcontains(view.view[0].query, "$${") && length(setsubtract(regexall("`example-security\\.bindwatch\\.([a-z_]+)`", view.view[0].query)[*][0], keys(google_bigquery_table.table))) == 0])
+    error_message = "A view of a team reads tables alone: a view between would need an authorization of its own."
+  }
+  assert {
+    condition     = toset([for access in google_bigquery_dataset_access.team_view : "${access.dataset_id} ${access.view[0].dataset_id}.${access.view[0].table_id}"]) == toset([for view in google_bigquery_table.team_view : "bindwatch ${view.dataset_id}.${view.table_id}"])
+    error_message = "Each view of a team is authorized on the findings, and nothing else is."
+  }
+  assert {
+    condition     = google_bigquery_dataset_access.team_reader["shop group:shop@example.com"].group_by_email == "shop@example.com" && google_bigquery_dataset_access.team_reader["shop user:ada@example.com"].user_by_email == "ada@example.com" && alltrue([for access in google_bigquery_dataset_access.team_reader : startswith(access.dataset_id, "bindwatch_team_") && access.role == "READER"])
+    error_message = "The members of a team read the dataset of the team, and no other."
+  }
+  assert {
+    condition     = google_bigquery_dataset_access.reader["group:security@example.com"].dataset_id == "bindwatch" && google_bigquery_dataset_access.reader["principalSet://iam.googleapis.com/locations/global/workforcePools/staff/group/soc"].iam_member == "principalSet://iam.googleapis.com/locations/global/workforcePools/staff/group/soc"
+    error_message = "Who reads all findings is no team."
+  }
+  assert {
+    condition     = output.team_datasets == { shop = "example-security.bindwatch_team_shop", data-lake = "example-security.bindwatch_team_data_lake" }
+    error_message = "It is said where a team looks."
+  }
+}
+
+run "no_teams_unasked" {
+  assert {
+    condition     = length(google_bigquery_dataset.team) + length(google_bigquery_table.team_view) + length(google_bigquery_dataset_access.team_view) + length(google_bigquery_dataset_access.team_reader) == 0
+    error_message = "Without teams nothing of theirs is made."
+  }
+}
+
+run "teams_that_would_share_a_dataset" {
+  command = plan
+  variables {
+    teams = { data-lake = [], data_lake = [] }
+  }
+  expect_failures = [var.teams]
+}
+
+run "everyone_is_no_team" {
+  command = plan
+  variables {
+    teams = { shop = ["allAuthenticatedUsers"] }
+  }
+  expect_failures = [var.teams]
+}
+
+run "a_team_that_no_label_can_name" {
+  command = plan
+  variables {
+    teams = { "Shop' or '" = [] }
+  }
+  expect_failures = [var.teams]
+}
+
 run "deploying_from_commits" {
   variables {
     build = {

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from bindwatch.adapters.bigquery import BigQueryStore
-from bindwatch.adapters.bigquery_schema import apply_schema, apply_team_views
+from bindwatch.adapters.bigquery_schema import apply_schema
 from bindwatch.adapters.duckdb import DuckDBStore
 from bindwatch.adapters.questions import Value, questions, views_in_order
 from bindwatch.adapters.sql_store import SqlStore, plain
@@ -66,6 +66,12 @@ def a_delivery(number: int) -> Row:
         "reference": f"SEC-{number}" if number % 3 == 2 else "",
         "reason": "answered 404" if number % 5 == 0 else "",
     }
+
+
+def a_label(number: int) -> Row:
+    """Whose one of seven projects was; now and then nobody's, and twice at the same time."""
+    team = ("shop", "data", "")[number % 3]
+    return {"project": f"project-{number % 7}", "team": team, "seen_at": timestamp(at(-60 * (number // 9)))}
 
 
 def a_snapshot(number: int, version: int) -> Row:
@@ -193,6 +199,7 @@ class Company:
             Table.MUTES: mutes,
             Table.SNAPSHOTS: [*snapshots, *(item | {"kind": "sink", "grants": []} for item in snapshots[:8])],
             Table.DELIVERIES: [a_delivery(number) for number in range(40)],
+            Table.PROJECT_TEAMS: [a_label(number) for number in range(30)],
         }
 
     def ending(self, finding: Finding, moment: datetime, run_id: str) -> Row:
@@ -464,24 +471,6 @@ def test_the_tables_are_made_as_their_files_say(bigquery: BigQueryStore) -> None
     assert table.time_partitioning.type_ == "HOUR"
     assert table.time_partitioning.expiration_ms == 90 * 24 * 3600 * 1000
     assert table.clustering_fields == ["caller", "method", "project"]
-
-
-def test_a_team_sees_its_own_projects(bigquery: BigQueryStore) -> None:
-    bigquery.append({Table.FINDING_EVENTS: [finding_event(a, Recording(recorded_at=NOON)) for a in of_two_projects()]})
-    apply_team_views(bigquery.client, DATASET, f"{PROJECT}.team_alpha", ["team-alpha"])
-    shown = bigquery.client.query_and_wait(f"select distinct project from `{PROJECT}.team_alpha.findings`")
-    assert [row["project"] for row in shown] == ["team-alpha"]
-    authorized = [entry.entity_id for entry in bigquery.client.get_dataset(DATASET).access_entries]
-    assert {"projectId": PROJECT, "datasetId": "team_alpha", "tableId": "findings"} in authorized
-
-
-def of_two_projects() -> list[Finding]:
-    from msgspec.structs import replace
-
-    from sample_findings import a_finding
-
-    found = a_finding(AssetRef("//a"))
-    return [replace(found, project=project, subject=project) for project in ("team-alpha", "team-beta")]
 
 
 @pytest.mark.slow

@@ -12,6 +12,7 @@ import pytest
 
 from bindwatch.adapters.questions import questions, sql_text, views_in_order
 from bindwatch.errors import InputError
+from bindwatch.pipeline.ports import Table
 
 ROOT = Path(__file__).parents[2]
 FOLDERS = ("queries", "windows", "views", "store", "rollups")
@@ -49,6 +50,13 @@ def test_questions_on_entries_prune_partitions() -> None:
 def test_views_come_after_what_they_lean_on() -> None:
     order = views_in_order()
     assert order.index("sightings") < order.index("episodes") < order.index("findings") < order.index("alerts_due")
+
+
+@pytest.mark.parametrize("name", questions("teams"))
+def test_a_view_of_a_team_leans_on_tables_alone(name: str) -> None:
+    read = set(re.findall(r"`\$\{dataset\}\.(\w+)`", sql_text(f"teams/{name}")))
+    assert "project_teams" in read
+    assert read <= {table.value for table in Table}
 
 
 def test_twins_are_current() -> None:

@@ -29,6 +29,7 @@ class Organization:
     def __init__(self, projects: int = 3, *, hasty: int = 0) -> None:
         self.projects = [f"example-{index:04d}" for index in range(projects)]
         self.owners: dict[str, str] = {}
+        self.labels: dict[str, dict[str, str]] = {}
         self.denied: set[tuple[str, str]] = set()
         self.calls: Counter[str] = Counter()
         self.unknown_types: set[str] = {"iam.googleapis.com/WorkloadIdentityPool"}
@@ -95,6 +96,7 @@ class Organization:
                 "project_id": request.name.rpartition("/")[2],
                 "parent": "folders/55",
                 "state": "ACTIVE",
+                "labels": self.labels.get(request.name.rpartition("/")[2], {}),
             },
             "get_folder": lambda request: {"name": request.name, "parent": ORGANIZATION, "display_name": "Shop"},
             "list_clusters": lambda request: {
@@ -158,7 +160,12 @@ class Organization:
                     "ancestors": ancestors,
                     "resource": {
                         "parent": f"{MANAGER}/{ORGANIZATION}",
-                        "data": {"projectId": project, "projectNumber": number, "lifecycleState": "ACTIVE"},
+                        "data": {
+                            "projectId": project,
+                            "projectNumber": number,
+                            "lifecycleState": "ACTIVE",
+                            "labels": self.labels.get(project, {}),
+                        },
                     },
                 }
                 yield {

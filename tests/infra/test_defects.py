@@ -73,6 +73,8 @@ def test_nothing_is_granted_in_an_authoritative_way() -> None:
         text = path.read_text(encoding="utf-8")
         assert "_iam_binding" not in text, path
         assert "_iam_policy" not in text, path
+        # It writes the whole list of a dataset's access without the views that others authorized.
+        assert "google_bigquery_dataset_iam" not in re.sub(r"#.*", "", text), path
         assert "google_service_account_key" not in text, path
         assert '"roles/owner"' not in text, path
         assert '"roles/editor"' not in text, path

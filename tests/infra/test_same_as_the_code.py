@@ -23,7 +23,7 @@ from bindwatch.adapters.deployment import (
     START_QUERY,
 )
 from bindwatch.adapters.google_apis import Call
-from bindwatch.adapters.questions import sql_text
+from bindwatch.adapters.questions import questions, sql_text
 from bindwatch.pipeline.ports import Table
 from bindwatch.rules import LOG_RULES, WINDOW_RULES
 from bindwatch.rules.sink_filter import audit_config, sink_filter
@@ -49,6 +49,7 @@ def made(tmp_path_factory: pytest.TempPathFactory, terraform_tools: Path) -> dic
             "views": "{ for name, view in merge(google_bigquery_table.view1, google_bigquery_table.view2, "
             "google_bigquery_table.view3, google_bigquery_table.view4, google_bigquery_table.view5, "
             "google_bigquery_table.view6) : name => view.view[0].query }",
+            "team_views": "{ for key, view in google_bigquery_table.team_view : key => view.view[0].query }",
             "environment": "local._environment",
             "given": "[for function in google_cloudfunctions2_function.this : "
             "function.service_config[0].environment_variables]",
@@ -61,7 +62,7 @@ def made(tmp_path_factory: pytest.TempPathFactory, terraform_tools: Path) -> dic
             "reading": "local.reading_permissions",
             "reader": 'google_organization_iam_custom_role.reader["123456789012"].permissions',
             "predefined": "local.predefined_reading_roles",
-            "on_dataset": "keys(google_bigquery_dataset_iam_member.store)",
+            "on_dataset": "keys(google_bigquery_dataset_access.store)",
             "on_project": "keys(google_project_iam_member.jobs)",
             "on_alerts": "keys(google_pubsub_topic_iam_member.alerts)",
             "on_dead_letters": "keys(google_pubsub_topic_iam_member.dead_letters)",
@@ -79,6 +80,7 @@ def made(tmp_path_factory: pytest.TempPathFactory, terraform_tools: Path) -> dic
         },
         f"  variables {{\n    data_access_logs = {json.dumps(sorted(_audit_log_types()))}\n"
         '    trusted_domains = ["example.com"]\n    settings_file = "bindwatch.toml"\n'
+        '    teams = { data-lake = ["group:data@example.com"] }\n'
         '    notify = { secrets = { SLACK = "slack", JIRA = "projects/p-1/secrets/jira/versions/3" } }\n  }',
     )
 
@@ -130,6 +132,13 @@ def test_views_are_those_of_the_sql_files(made: dict[str, Any]) -> None:
     assert set(made["views"]) == files
     for name, query in made["views"].items():
         assert query.strip() == sql_text(f"views/{name}").replace("${dataset}", "example-security.bindwatch").strip()
+
+
+def test_views_of_teams_are_those_of_the_sql_files(made: dict[str, Any]) -> None:
+    assert set(made["team_views"]) == {f"data-lake.{name}" for name in questions("teams")}
+    for key, query in made["team_views"].items():
+        text = sql_text(f"teams/{key.partition('.')[2]}")
+        assert query == text.replace("${dataset}", "example-security.bindwatch").replace("${team}", "data-lake")
 
 
 def test_links_to_reports_name_a_view_that_is_made(made: dict[str, Any]) -> None:

@@ -14,6 +14,7 @@ from bindwatch.adapters.duckdb import DuckDBStore
 from bindwatch.adapters.google_apis import GoogleApis
 from bindwatch.adapters.needs import NEEDS
 from bindwatch.engine import Engine
+from bindwatch.house.settings_file import SettingsFile, read_settings
 from bindwatch.inventory import Inventory
 from bindwatch.knowledge.roles import RoleCatalogue
 from bindwatch.model.resource import project_name
@@ -34,6 +35,7 @@ class World:
         self.store = DuckDBStore()
         self.apis = GoogleApis(target=target, share=None, first_pause=0.001)
         self.now = datetime(2026, 11, 2, 6, 0, tzinfo=UTC)
+        self.settings = SettingsFile()
         self.spent = 0.0
         self.tick = 0.0
 
@@ -42,7 +44,14 @@ class World:
             context = Context(as_of=self.now, trusted_domains=frozenset({"example.com"}), inventory=inventory)
             return Engine(context, (), INVENTORY_RULES)
 
-        auditor = Auditor(self.apis, self.store, make_engine, clock=lambda: self.now, monotonic=self._monotonic)
+        auditor = Auditor(
+            self.apis,
+            self.store,
+            make_engine,
+            self.settings.team_of,
+            clock=lambda: self.now,
+            monotonic=self._monotonic,
+        )
         return auditor.audit(scope, Log(stream=io.StringIO()), seconds=seconds)
 
     def _monotonic(self) -> float:
@@ -239,3 +248,44 @@ def test_rules_that_are_off_for_want_of_a_file_are_named_in_the_coverage(world: 
     rows = world.store.coverage()
     off = {row["rule_id"]: row["reason"] for row in rows if row["part"] == "outside"}
     assert off == {"new-place": "the settings lack [outside].geoip"}
+
+
+def test_whose_a_project_is_follows_its_label(world: World) -> None:
+    shop, data, nobody = world.organization.projects[:3]
+    world.organization.labels = {
+        shop: {"team": "shop", "stage": "prod"},
+        data: {"team": "data"},
+        nobody: {"squad": "x"},
+    }
+    world.audit()
+    assert world.ask("select project, team from teams order by project") == [(shop, "shop"), (data, "data")]
+    world.organization.labels = {data: {"team": "data"}, nobody: {"team": "shop"}}
+    world.now += timedelta(hours=1)
+    world.audit()
+    expected = [(shop, ""), (data, "data"), (nobody, "shop")]
+    assert world.ask("select project, team from teams order by project") == expected
+    world.now += timedelta(hours=1)
+    world.audit()
+    assert world.ask("select count(*) from project_teams") == [(4,)]  # what nobody changed is not written again
+
+
+def test_a_project_that_may_not_be_read_stays_with_its_team(world: World) -> None:
+    closed, moved = world.organization.projects[:2]
+    world.organization.labels = {closed: {"team": "shop"}, moved: {"team": "data"}}
+    world.audit()
+    deny_whole(world.organization)
+    deny_listing(world.organization, closed)
+    world.organization.denied.add(("get_project", f"projects/{closed}"))
+    world.organization.labels = {moved: {"team": "shop"}}
+    world.now += timedelta(hours=1)
+    world.audit()
+    assert world.ask("select project, team from teams order by project") == [(closed, "shop"), (moved, "shop")]
+
+
+def test_the_settings_name_the_label_and_may_say_otherwise_of_a_project(world: World) -> None:
+    shop, data, nobody = world.organization.projects[:3]
+    text = f'team_label = "squad"\n[[project_labels]]\nprojects = ["{data}"]\nlabels = {{ squad = "data" }}\n'
+    world.settings, _, _ = read_settings(text, "bindwatch.toml")
+    world.organization.labels = {shop: {"squad": "shop"}, data: {"squad": "shop"}, nobody: {"team": "shop"}}
+    world.audit()
+    assert world.ask("select project, team from teams order by project") == [(shop, "shop"), (data, "data")]

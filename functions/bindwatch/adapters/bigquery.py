@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from datetime import date, datetime
 from typing import TYPE_CHECKING, Any, Final
 
@@ -47,7 +47,7 @@ class BigQueryStore(SqlStore):
     ) -> None:
         project, dot, name = dataset.rpartition(".")
         if not (project and dot and name):
-            raise ConfigError([f"store bq:{dataset}: expected PROJECT.DATASET"])
+            raise ConfigError([f"store bigquery:{dataset}: expected PROJECT.DATASET"])
         self.dataset: Final = dataset
         if client is None:
             from google.cloud import bigquery  # here: whoever keeps findings elsewhere does not wait for it
@@ -94,7 +94,9 @@ class BigQueryStore(SqlStore):
             )
         if errors:
             told = "; ".join(json.dumps(error, sort_keys=True) for error in errors[:3])
-            raise RowsRefusedError(f"store bq:{self.dataset}: {len(errors)} rows of {schema.name} were refused: {told}")
+            raise RowsRefusedError(
+                f"store bigquery:{self.dataset}: {len(errors)} rows of {schema.name} were refused: {told}"
+            )
 
     def _run(self, statement: str, parameters: Mapping[str, Value], *, doing: str) -> list[Answer]:
         from google.cloud import bigquery
@@ -111,21 +113,27 @@ class BigQueryStore(SqlStore):
             )
             return [dict(row.items()) for row in rows]
 
-    @contextmanager
-    def _translated(self, doing: str, role: str) -> Iterator[None]:
-        from google.api_core import exceptions
-        from google.auth.exceptions import GoogleAuthError
+    def _translated(self, doing: str, role: str) -> AbstractContextManager[None]:
+        return translated(self.dataset, doing, role)
 
-        try:
-            yield
-        except exceptions.Forbidden as error:
-            raise BackendError(f"store bq:{self.dataset}: may not {doing}: {error}. It takes {role}") from error
-        except exceptions.NotFound as error:
-            raise BackendError(
-                f"store bq:{self.dataset}: could not {doing}: {error}. Make the tables first; new ones take a while"
-            ) from error
-        except (exceptions.GoogleAPIError, GoogleAuthError, OSError, TimeoutError) as error:
-            raise BackendError(f"store bq:{self.dataset}: could not {doing}: {error}") from error
+
+@contextmanager
+def translated(dataset: str, doing: str, role: str) -> Iterator[None]:
+    """What BigQuery refuses inside, as a BackendError that says what was tried and what role that takes."""
+    from google.api_core import exceptions
+    from google.auth.exceptions import GoogleAuthError
+
+    try:
+        yield
+    except exceptions.Forbidden as error:
+        raise BackendError(f"store bigquery:{dataset}: may not {doing}: {error}. It takes {role}") from error
+    except exceptions.NotFound as error:
+        raise BackendError(
+            f"store bigquery:{dataset}: could not {doing}: {error}. Make the tables first (scripts/deploy, or "
+            "bindwatch prepare); new ones take a while"
+        ) from error
+    except (exceptions.GoogleAPIError, GoogleAuthError, OSError, TimeoutError) as error:
+        raise BackendError(f"store bigquery:{dataset}: could not {doing}: {error}") from error
 
 
 def _distinct(schema: TableSchema, rows: Sequence[Row]) -> dict[str, Row]:

@@ -3,26 +3,35 @@
 Terraform can do the same from the same files; this is for whoever has no Terraform, and for tests.
 """
 
+import json
 import re
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Collection, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, Final
 
-from bindwatch.adapters.questions import flat_view, sql_text, views_in_order
+from bindwatch.adapters.questions import questions, sql_text, views_in_order
 from bindwatch.adapters.tables import Column, TableSchema, table_schema
 from bindwatch.errors import BackendError, ConfigError
 from bindwatch.pipeline.ports import Table
 
 if TYPE_CHECKING:
-    from google.cloud.bigquery import Client
+    from google.cloud.bigquery import AccessEntry, Client, Dataset
 
 _VERSION: Final = "schema_version"
 _DAY_MS: Final = 24 * 3600 * 1000
-_PROJECT_ID: Final = re.compile(r"([a-z0-9.-]+:)?[a-z][a-z0-9-]{4,28}[a-z0-9]")
-TEAM_VIEWS: Final = ("findings", "time_to_resolve", "binding_health")
+_TEAM: Final = re.compile(r"[a-z0-9_-]{1,63}")
+_MEMBER_KINDS: Final = {
+    "group": "groupByEmail",
+    "user": "userByEmail",
+    "serviceAccount": "userByEmail",
+    "domain": "domain",
+}
 
 
-def apply_schema(client: "Client", dataset: str, *, location: str | None = None) -> None:
-    """Create what is missing of a dataset, and bring tables and views up to this version; again changes nothing.
+def apply_schema(client: "Client", dataset: str, *, location: str | None = None) -> list[str]:
+    """Create what is missing of a dataset, bring tables and views up to this version, and say what that changed.
+
+    Again changes nothing.
 
     Columns are only ever added: a table that has more than this version knows is left alone, and one that a newer
     version has migrated is refused.
@@ -33,41 +42,88 @@ def apply_schema(client: "Client", dataset: str, *, location: str | None = None)
     if location:
         made.location = location
     client.create_dataset(made, exists_ok=True)
-    for table in Table:
-        _apply_table(client, f"{dataset}.{table.value}", table_schema(table))
-    for name in views_in_order():
+    changes = [_apply_table(client, f"{dataset}.{table.value}", table_schema(table)) for table in Table]
+    changes += [
         _apply_view(client, f"{dataset}.{name}", sql_text(f"views/{name}").replace("${dataset}", dataset))
+        for name in views_in_order()
+    ]
+    return [change for change in changes if change]
 
 
-def apply_team_views(client: "Client", dataset: str, team_dataset: str, projects: Iterable[str]) -> None:
-    """Show a team the findings of its own projects, and nothing else.
+def team_dataset(dataset: str, team: str) -> str:
+    """The dataset of a team, beside the one that all findings are in (`project.dataset`)."""
+    return f"{dataset}_team_{team.replace('-', '_')}"
 
-    Views in a dataset of the team's own, authorized on the main one: the team needs `roles/bigquery.dataViewer` on its
-    dataset only. They lean on the tables directly, so no view between needs an authorization of its own.
+
+def apply_team_views(client: "Client", dataset: str, teams: Mapping[str, Collection[str]]) -> list[str]:
+    """Show each team (a value of the projects' label) the findings of its own projects, and nothing else.
+
+    Views in a dataset of the team's own, authorized on the main one: the members (`group:shop@example.com`) need
+    nothing there. Whose a project is comes from the last audit, so nothing is to be done when a label changes.
+    Again changes nothing; who is not named any more keeps what they have. Says what it changed.
     """
     from google.cloud import bigquery
 
-    names = sorted(set(projects))
-    if wrong := [name for name in names if not _PROJECT_ID.fullmatch(name)]:
-        raise ConfigError([f"{name!r} is not a project id" for name in wrong])
-    client.create_dataset(bigquery.Dataset(team_dataset), exists_ok=True)
+    _check_teams(dataset, teams)
     main = client.get_dataset(dataset)
-    entries = list(main.access_entries)
-    listed = ", ".join(f"'{name}'" for name in names) or "''"
-    for name in TEAM_VIEWS:
-        inner = flat_view(name).replace("${dataset}", dataset)
-        # The ids were checked above; a view has no parameters.
-        _apply_view(client, f"{team_dataset}.{name}", f"{inner}\nwhere team_view.project in ({listed})")
-        reference = bigquery.TableReference.from_string(f"{team_dataset}.{name}").to_api_repr()
-        entry = bigquery.AccessEntry(None, "view", reference)
-        if entry not in entries:
-            entries.append(entry)
-    if entries != list(main.access_entries):
-        main.access_entries = entries
-        client.update_dataset(main, ["access_entries"])
+    authorized = list(main.access_entries)
+    changes = []
+    for team, members in teams.items():
+        made = bigquery.Dataset(team_dataset(dataset, team))
+        made.location = main.location  # a view reads where it is
+        made.description = f"What bindwatch found in the projects of the team {team}."
+        client.create_dataset(made, exists_ok=True)
+        for name in questions("teams"):
+            text = sql_text(f"teams/{name}").replace("${dataset}", dataset).replace("${team}", team)
+            view = f"{team_dataset(dataset, team)}.{name}"
+            changes.append(_apply_view(client, view, text))
+            authorized.append(
+                bigquery.AccessEntry(None, "view", bigquery.TableReference.from_string(view).to_api_repr())
+            )
+        own = client.get_dataset(team_dataset(dataset, team))
+        changes.append(_grant(client, own, [*own.access_entries, *(_reader(member) for member in members)]))
+    changes.append(_grant(client, main, authorized))
+    return [change for change in changes if change]
 
 
-def _apply_table(client: "Client", name: str, schema: TableSchema) -> None:
+def _check_teams(dataset: str, teams: Mapping[str, Collection[str]]) -> None:
+    problems = [
+        f"team {team!r}: expected 1 to 63 lower-case letters, digits, - or _, as in a label"
+        for team in teams
+        if not _TEAM.fullmatch(team)
+    ]
+    for name, count in Counter(team_dataset(dataset, team) for team in teams).items():
+        if count > 1:
+            problems.append(f"{count} teams would share the dataset {name}")
+    for member in (member for members in teams.values() for member in members):
+        kind, _, email = member.partition(":")
+        if kind not in _MEMBER_KINDS or not email:
+            problems.append(f"member {member!r}: expected {', '.join(f'{kind}:…' for kind in _MEMBER_KINDS)}")
+    if problems:
+        raise ConfigError(problems)
+
+
+def _reader(member: str) -> "AccessEntry":
+    from google.cloud.bigquery import AccessEntry
+
+    kind, _, name = member.partition(":")
+    return AccessEntry("READER", _MEMBER_KINDS[kind], name)  # roles/bigquery.dataViewer, as the API spells it
+
+
+def _grant(client: "Client", dataset: "Dataset", entries: "Iterable[AccessEntry]") -> str:
+    # BigQuery leaves out a role that is None, and has an order of its own.
+    distinct = {
+        json.dumps(entry.to_api_repr() | {"role": entry.role}, sort_keys=True): entry  # type: ignore[no-untyped-call]
+        for entry in entries
+    }
+    if len(distinct) > len(dataset.access_entries):
+        dataset.access_entries = list(distinct.values())
+        client.update_dataset(dataset, ["access_entries"])
+        return f"gave access to {dataset.project}.{dataset.dataset_id}"
+    return ""
+
+
+def _apply_table(client: "Client", name: str, schema: TableSchema) -> str:
     from google.api_core.exceptions import NotFound
     from google.cloud import bigquery
 
@@ -87,20 +143,22 @@ def _apply_table(client: "Client", name: str, schema: TableSchema) -> None:
         if schema.cluster:
             table.clustering_fields = list(schema.cluster)
         client.create_table(table, exists_ok=True)
-        return
+        return f"made the table {name}"
     there = int(table.labels.get(_VERSION, "0"))
     if there > schema.version:
         raise BackendError(f"{name} has version {there}, this bindwatch knows {schema.version}: use a newer one")
     known = {field.name for field in table.schema}
     missing = [field for field in fields if field.name not in known]
     if there == schema.version and not missing:
-        return
+        return ""
     table.schema = [*table.schema, *missing]
     table.labels = {**table.labels, _VERSION: str(schema.version)}
     client.update_table(table, ["schema", "labels"])
+    added = f": {', '.join(field.name for field in missing)}" if missing else ""
+    return f"brought the table {name} from version {there} to {schema.version}{added}"
 
 
-def _apply_view(client: "Client", name: str, query: str) -> None:
+def _apply_view(client: "Client", name: str, query: str) -> str:
     from google.api_core.exceptions import NotFound
     from google.cloud import bigquery
 
@@ -110,10 +168,12 @@ def _apply_view(client: "Client", name: str, query: str) -> None:
         view = bigquery.Table(name)
         view.view_query = query
         client.create_table(view, exists_ok=True)
-        return
+        return f"made the view {name}"
     if view.view_query != query:
         view.view_query = query
         client.update_table(view, ["view_query"])
+        return f"changed the view {name}"
+    return ""
 
 
 def _field(column: Column) -> Any:

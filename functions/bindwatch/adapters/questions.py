@@ -92,27 +92,6 @@ def views_in_order() -> tuple[str, ...]:
     return tuple(_ordered(leans_on))
 
 
-def flat_view(name: str) -> str:
-    """A view as one statement over tables alone, with what it leans on written into it; `team_view` is its alias."""
-    needed: list[str] = []
-    waiting = [name]
-    while waiting:
-        view = waiting.pop()
-        needed.append(view)
-        waiting += [other for other in _REFERENCE.findall(sql_text(f"views/{view}")) if other in views_in_order()]
-    steps = []
-    for view in views_in_order():
-        if view in needed:
-            text = re.sub(r"(?m)^--.*\n", "", sql_text(f"views/{view}")).strip()
-            steps.append(f"{view} as (\n{_bare(text, needed)}\n)")
-    # names of our own files
-    return f"with {', '.join(steps)}\nselect team_view.*\nfrom {name} as team_view"
-
-
-def _bare(text: str, views: list[str]) -> str:
-    return _REFERENCE.sub(lambda found: found[1] if found[1] in views else found[0], text)
-
-
 def _ordered(leans_on: dict[str, set[str]]) -> Iterator[str]:
     waiting = {name: set(others) for name, others in leans_on.items()}
     while waiting:

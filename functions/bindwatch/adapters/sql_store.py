@@ -82,6 +82,10 @@ class SqlStore(ABC):
         """See `FindingStore.known_states`."""
         return {(row["resource"], row["kind"]): row["snapshot_key"] for row in self.ask("store/known_states", {})}
 
+    def known_teams(self) -> Mapping[str, str]:
+        """See `FindingStore.known_teams`."""
+        return {row["project"]: row["team"] for row in self.ask("store/teams", {})}
+
     def window_rows(self, rule_id: str, *, since: datetime, until: datetime) -> Sequence[WindowRow]:
         """See `FindingStore.window_rows`."""
         answer = self.ask(f"windows/{rule_id.replace('-', '_')}", {"since": since, "until": until})

@@ -36,6 +36,7 @@ _COMMANDS: Final = {
     "replay": ("replay", "Judge the entries of the past into a store."),
     "deadletters": ("deadletters", "Messages that were no entries: look, and post again."),
     "alerts": ("alerts", "Follow alerts, or send one again."),
+    "prepare": ("prepare", "Make or bring up to date the tables of a store; show teams their own findings."),
     "permissions": ("permissions", "What each function needs on Google Cloud."),
     "completion": ("completion", "Make your shell complete commands, rules and findings."),
 }

@@ -151,7 +151,7 @@ def _gather(
     principals: tuple[str, ...],
 ) -> Report:
     now = context.as_of
-    cards, muted = cards_of(store, now, _team_of(outcome.inventory, house), dated=place is not None)
+    cards, muted = cards_of(store, now, _team_of(store, outcome.inventory, house), dated=place is not None)
     coverage = coverage_of(store, outcome)
     history = history_of(store) if place is not None else ()  # files are one moment
     if since is not None and Path(since).is_file():
@@ -203,11 +203,12 @@ def _last_time(store: SqlStore, now: datetime, history: Sequence[DayCount]) -> d
     return before
 
 
-def _team_of(inventory: Inventory | None, house: House) -> TeamOf:
-    labels = {}
+def _team_of(store: SqlStore, inventory: Inventory | None, house: House) -> TeamOf:
+    """By the settings, by the labels of the projects that were read, else as the last audit kept it."""
+    kept, labels = store.known_teams(), {}
     if inventory is not None:
         labels = {project.id: dict(project.labels) for project in inventory.all(Project) if project.labels}
-    return lambda project: house.settings.team_of(project, labels.get(project, {})) if project else ""
+    return lambda project: house.settings.team_of(project, labels.get(project, {})) or kept.get(project, "")
 
 
 def _drawn(inventory: Inventory | None, context: Context, principals: tuple[str, ...]) -> tuple[tuple[Drawn, ...], str]:

@@ -37,6 +37,7 @@ from bindwatch.pipeline import (
     sweep_windows,
     telling_no_change,
 )
+from bindwatch.pipeline.teams import keep_teams
 from bindwatch.rule import Context, Rule, WindowRow
 from bindwatch.rules import LOG_RULES, WINDOW_RULES
 from bindwatch.settings import is_scope
@@ -93,6 +94,8 @@ def scan(
 
         at_rest = Engine(context, inventory_rules=house.inventory_rules(INVENTORY_RULES))
         _judge_inventory(at_rest, late, outcome, store)
+        if store is not None:
+            keep_teams(late, house.settings.team_of, store, seen_at=context.as_of)
         outcome.looked(at_rest.inventory_rules)
         outcome.named = late.canonical
     return outcome

@@ -128,7 +128,10 @@ FIELDS: Final[dict[str, str]] = {
         "`reasons`, `labels` (all that are given must fit; a trailing `*` fits any end). An alert takes every route "
         "that fits, and reaches each destination once."
     ),
-    "[[project_labels]]": 'Labels of your `projects` for routes to go by: `labels = { team = "shop" }`.',
+    "[[project_labels]]": (
+        "Labels of your `projects`, for routes to go by and to say whose they are, before those they have: "
+        '`labels = { team = "shop" }`.'
+    ),
 }
 
 

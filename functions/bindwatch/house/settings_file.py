@@ -85,7 +85,7 @@ FIELDS: Final[dict[str, str]] = {
         "(all that are given must match; a trailing `*` matches any end, but of a category or an id), with `owner`, "
         "`reason` and `expires`. They are kept and shown as muted; one that has run out is reported."
     ),
-    "team_label": "The label of projects that names their team in reports (`team`): see `[[project_labels]]`.",
+    "team_label": "The label of projects that says whose they are (`team`), in reports and for what a team may see.",
     "[outside].groups": "Files with the members of groups.",
     "[outside].address_list": "Files of bad addresses (Tor exits, threats): an address or network a line, or a CSV.",
     "[outside].leaked_keys": "Files of leaked service-account keys: a key id or name a line, or a CSV.",

@@ -25,6 +25,7 @@ class Table(StrEnum):
     SNAPSHOTS = "snapshots"
     MUTES = "mutes"
     HABITS = "habits"
+    PROJECT_TEAMS = "project_teams"
 
 
 Rows: TypeAlias = Mapping[Table, Sequence[Row]]
@@ -120,6 +121,9 @@ class FindingStore(Protocol):
 
     def known_states(self) -> Mapping[tuple[str, str], str]:
         """The key of the last known state of each object that is no policy, by its name and kind."""
+
+    def known_teams(self) -> Mapping[str, str]:
+        """Whose each project (its id) was when it was last seen: the team, "" for one that is nobody's any more."""
 
     def window_rows(self, rule_id: str, *, since: datetime, until: datetime) -> Sequence[WindowRow]:
         """What the SQL of a window rule finds in that time. `since` is a full hour."""

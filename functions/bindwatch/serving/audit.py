@@ -25,6 +25,7 @@ from bindwatch.knowledge.roles import RoleCatalogue
 from bindwatch.model.resource import canonical
 from bindwatch.pipeline import AuditRun, Table, begin_audit, finish_audit, reconcile
 from bindwatch.pipeline.rows import digest, timestamp
+from bindwatch.pipeline.teams import TeamOf, keep_teams
 from bindwatch.rules import WINDOW_RULES
 from bindwatch.serving.log_lines import Log
 
@@ -60,6 +61,7 @@ class Auditor:
         apis: GoogleApis,
         store: SqlStore,
         make_engine: Callable[[RoleCatalogue | None, Inventory], Engine],
+        team_of: TeamOf,
         *,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
         monotonic: Callable[[], float] = time.monotonic,
@@ -67,6 +69,7 @@ class Auditor:
         self._apis = apis
         self._store = store
         self._make_engine = make_engine
+        self._team_of = team_of
         self._clock = clock
         self._monotonic = monotonic
         self._refused_types: dict[str, str] = {}
@@ -165,6 +168,7 @@ class Auditor:
             shard=shard[0] if shard else "",
             projects=shard or None,
         )
+        keep_teams(inventory, self._team_of, self._store, seen_at=run.as_of)
         for kind in ("opened", "reopened", "confirmed", "resolved", "unresolved"):
             result.changes[kind] += len(getattr(change, kind))
         result.not_read += [str(coverage) for coverage in inventory.failures()]

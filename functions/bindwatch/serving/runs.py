@@ -41,6 +41,7 @@ def run_audit(settings: Settings, scope: str, log: Log, *, parts: Parts, apis: G
         apis or GoogleApis(),
         parts.store,
         lambda catalogue, inventory: make_engine(settings, catalogue=catalogue, inventory=inventory),
+        house_of(settings).settings.team_of,
     )
     result = auditor.audit(scope, log, seconds=60.0 * settings.audit_minutes)
     if result.is_finished:
