@@ -191,3 +191,33 @@ def test_code_scanning_is_told_the_line_of_the_configuration(tmp_path, estate):
     (run,) = json.loads(nowhere.stdout)["runs"]
     place = run["results"][0]["locations"][0]["physicalLocation"]
     assert place["artifactLocation"]["uri"].endswith("/plan.json")
+
+
+def test_who_is_an_outsider_is_told_from_the_inventory_as_a_scan_does(tmp_path, estate):
+    organization = {
+        "name": "//cloudresourcemanager.googleapis.com/organizations/1",
+        "assetType": "cloudresourcemanager.googleapis.com/Organization",
+        "resource": {"data": {"name": "organizations/1", "displayName": "example.com"}},
+    }
+    (estate / "organization.ndjson").write_text(json.dumps(organization) + "\n")
+    plan_file = written(tmp_path, plan(grant("roles/viewer", "user:eve@other.example")))
+    found = answer(plan_file, "--inventory", estate, home=tmp_path, code=1)
+    assert "external-member" in {finding["rule_id"] for finding in found["findings"]["appear"]}
+
+
+def test_of_thousands_that_stay_the_few_that_change_are_told(tmp_path, estate):
+    many = [f"user:person-{number}@example.com" for number in range(2100)]
+    asset = {
+        "name": PROJECT.replace("demo", "large"),
+        "assetType": "cloudresourcemanager.googleapis.com/Project",
+        "iamPolicy": {"bindings": [{"role": "roles/editor", "members": many}]},
+    }
+    (estate / "large.ndjson").write_text(json.dumps(asset) + "\n")
+    kept = {"bindings": [{"role": "roles/editor", "members": many[1:]}, {"role": "roles/owner", "members": many[-1:]}]}
+    policy = written(tmp_path, kept, "policy.json")
+    found = answer(policy, "--resource", PROJECT.replace("demo", "large"), "--inventory", estate, home=tmp_path, code=1)
+    gone = {(finding["rule_id"], finding["principal"]) for finding in found["findings"]["vanish"]}
+    assert ("privileged-role", many[0]) in gone
+    assert {principal for _, principal in gone} == {many[0]}
+    assert {finding["principal"] for finding in found["findings"]["appear"]} == {many[-1]}
+    assert found["findings"]["stay"] > 2 * 2098

@@ -2,7 +2,7 @@
 
 import json
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
@@ -27,7 +27,7 @@ from bindwatch.model.finding import Finding, Severity
 from bindwatch.model.resource import display
 from bindwatch.proposal import Step, Unknown, read_plan, steps_of_documents, take_effect
 from bindwatch.proposal.edits import GrantRole, RevokeRole, SetHolders, resource_of
-from bindwatch.rule import Context
+from bindwatch.rule import Context, Rule
 from bindwatch.rules import INVENTORY_RULES
 from bindwatch.tally import Standing, Tally
 
@@ -35,6 +35,8 @@ if TYPE_CHECKING:
     from bindwatch.access.difference import Chain, PrincipalChange
 
 _SHOWN: Final = 10
+_FEW: Final = 2_000
+"""Of rules with as many findings or fewer these are kept; the others are asked again for those that end or change."""
 _NO_INVENTORY: Final = (
     "NO INVENTORY WAS GIVEN: only what the plan itself shows was judged. Who already holds what, what lies above and "
     "who can become whom beyond the plan is not known; name an export with --inventory."
@@ -108,28 +110,50 @@ def read_proposal(paths: Sequence[str], resources: Sequence[str]) -> Proposal:
 
 
 def compare(inventory: Inventory, proposal: Proposal, context: Context, house: House) -> tuple[Answer, Verdict]:
-    """Judge the inventory as it is and as it would be. The verdict is that on what would be."""
+    """Judge the inventory as it is and as it would be. The verdict is that on what would be, without its findings.
+
+    Most findings are the same before and after. Of those before, only how much each weighs is kept until the others are
+    known; what ends or changes of rules with very many is found anew.
+    """
     from bindwatch.access.difference import changes
     from bindwatch.access.graph import graph_of
 
     effect = take_effect(inventory, proposal.steps)
     rules = house.inventory_rules(INVENTORY_RULES)
-    verdicts, graphs = [], []
-    for each in (effect.before, effect.after):
-        graphs.append(graph_of(each, context.catalogue, context.as_of, context.trusted_domains))
-        verdicts.append(Engine(context, (), rules).judge_inventory(each))
-    before, after = (_standing(verdict.findings) for verdict in verdicts)
+    graphs = [graph_of(effect.before, context.catalogue, context.as_of, context.trusted_domains)]
+    weights: dict[bytes, tuple[int, Severity]] = {}
+    few: dict[bytes, Standing] = {}
+    for number, rows in _judged(effect.before, rules, context, []):
+        weights.update((_key(row), (number, row.finding.severity)) for row in rows)
+        if len(rows) <= _FEW:
+            few.update((_key(row), row) for row in rows)
+    effect.before.forget()
+    verdicts: list[Verdict] = []
+    coming: dict[bytes, Standing] = {}
     answer = Answer(steps=[step for step in proposal.steps if step.is_change])
-    for identity, row in after.items():
-        have = before.get(identity)
-        if have is None:
+    for _, rows in _judged(effect.after, rules, context, verdicts):
+        for row in rows:
+            key = _key(row)
+            if key in weights and weights[key][1] == row.finding.severity:
+                del weights[key]
+                answer.stays += 1
+            else:
+                coming[key] = row
+    effect.after.forget()
+    graphs.append(graph_of(effect.after, context.catalogue, context.as_of, context.trusted_domains))
+    numbers = {number for key, (number, _) in weights.items() if key not in few}
+    again = [rule for number, rule in enumerate(rules) if number in numbers]
+    before = {key: few[key] for key in weights if key in few}
+    for _, rows in _judged(effect.before, again, context, []):
+        before.update((_key(row), row) for row in rows if _key(row) in weights)
+    for key, row in sorted(coming.items(), key=lambda item: _worst_first(item[1])):
+        was = before.get(key)
+        if was is None:
             answer.appears.append(row)
-        elif have.finding.severity != row.finding.severity:
-            worse = row.finding.severity > have.finding.severity
-            (answer.worse if worse else answer.better).append((have, row))
         else:
-            answer.stays += 1
-    answer.vanishes = [row for identity, row in before.items() if identity not in after]
+            worse = row.finding.severity > was.finding.severity
+            (answer.worse if worse else answer.better).append((was, row))
+    answer.vanishes = sorted((row for key, row in before.items() if key not in coming), key=_worst_first)
     answer.paths = changes(graphs[0], graphs[1])
     for step in proposal.steps:
         answer.unknown += step.unknown
@@ -153,13 +177,32 @@ def compare(inventory: Inventory, proposal: Proposal, context: Context, house: H
     moved = [*answer.appears, *answer.vanishes, *(row for _, row in (*answer.worse, *answer.better))]
     for row in moved:
         answer.by[row.finding.finding_id] = _addresses(row.finding, answer.steps, effect.after)
-    return answer, verdicts[1]
+    failures = tuple(failure for verdict in verdicts for failure in verdict.failures)
+    not_checked = tuple(item for verdict in verdicts for item in verdict.not_checked)
+    return answer, Verdict((), failures, not_checked)
 
 
-def _standing(findings: Iterable[Finding]) -> dict[str, Standing]:
-    tally = Tally()
-    tally.add(findings)
-    return {row.finding.finding_id: row for row in tally.standing()}
+def _judged(
+    inventory: Inventory, rules: Sequence[Rule[Inventory]], context: Context, verdicts: list[Verdict]
+) -> Iterator[tuple[int, list[Standing]]]:
+    """What stands, rule by rule, with the number of the rule; `verdicts` gets what else each rule says."""
+    seeing = replace(context, inventory=inventory)
+    for number, rule in enumerate(rules):
+        verdict = Engine(seeing, (), (rule,)).judge_inventory(inventory)
+        verdicts.append(Verdict((), verdict.failures, verdict.not_checked))
+        tally = Tally()
+        tally.add(verdict.findings)
+        del verdict
+        yield number, tally.standing()
+
+
+def _key(row: Standing) -> bytes:
+    return bytes.fromhex(row.finding.finding_id)
+
+
+def _worst_first(row: Standing) -> tuple[object, ...]:
+    finding = row.finding
+    return -finding.severity, finding.rule_id, finding.resource_name, finding.subject
 
 
 def _addresses(finding: Finding, steps: Sequence[Step], inventory: Inventory) -> tuple[str, ...]:

@@ -114,6 +114,12 @@ class Inventory:
     def __bool__(self) -> bool:
         return bool(self._contents.policies) or any(self._contents.entities.values())
 
+    def forget(self) -> None:
+        """Drop what was worked out of the contents, which can weigh more than they do; it is worked out when asked."""
+        for name, item in vars(Inventory).items():
+            if isinstance(item, cached_property):
+                self.__dict__.pop(name, None)
+
     # What there is
 
     def all(self, kind: type[T]) -> tuple[T, ...]:
