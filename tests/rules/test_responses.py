@@ -90,6 +90,45 @@ def test_with_an_inventory_the_grant_itself_is_removed() -> None:
     )
 
 
+def test_the_key_that_called_from_elsewhere_is_disabled_else_the_account() -> None:
+    document = entry("google.iam.admin.v1.GetServiceAccount", "iam.googleapis.com", caller=DEPLOYER,
+                     resourceName=f"projects/shop-prod/serviceAccounts/{DEPLOYER}")  # fmt: skip
+    (command,) = commands(finding("service-account-asked-about-itself", document))
+    assert command == f"gcloud iam service-accounts disable {DEPLOYER} --project=shop-prod"
+    name = f"//iam.googleapis.com/projects/shop-prod/serviceAccounts/{DEPLOYER}/keys/0a1b"
+    document["protoPayload"]["authenticationInfo"]["serviceAccountKeyName"] = name
+    (command,) = commands(finding("service-account-asked-about-itself", document))
+    assert command == (f"gcloud iam service-accounts keys disable 0a1b --iam-account={DEPLOYER} --project=shop-prod")
+
+
+@pytest.mark.parametrize(
+    ("method", "name", "command"),
+    [
+        (
+            "google.iam.v1.WorkloadIdentityPools.DeleteWorkloadIdentityPool",
+            "projects/1/locations/global/workloadIdentityPools/ci",
+            "gcloud iam workload-identity-pools undelete ci --location=global --project=1",
+        ),
+        (
+            "google.iam.v1.WorkloadIdentityPools.DeleteWorkloadIdentityPoolProvider",
+            "projects/1/locations/global/workloadIdentityPools/ci/providers/github",
+            (
+                "gcloud iam workload-identity-pools providers undelete github --workload-identity-pool=ci"
+                " --location=global --project=1"
+            ),
+        ),
+        (
+            "google.iam.admin.v1.WorkforcePools.DeleteWorkforcePool",
+            "locations/global/workforcePools/staff",
+            "gcloud iam workforce-pools undelete staff --location=global",
+        ),
+    ],
+)
+def test_a_pool_that_was_deleted_is_brought_back(method: str, name: str, command: str) -> None:
+    document = entry(method, "iam.googleapis.com", resourceName=name, request={"name": name})
+    assert commands(finding("workload-pool-gone", document)) == [command]
+
+
 def test_an_account_of_google_is_not_to_be_disabled() -> None:
     agent = "service-1@compute-system.iam.gserviceaccount.com"
     document = minted()

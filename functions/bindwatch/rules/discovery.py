@@ -11,6 +11,7 @@ from bindwatch.model.principal import PrincipalKind
 from bindwatch.rule import ANY_METHOD, Context, Match, Outcome, log_rule
 from bindwatch.rules.callers import is_person
 from bindwatch.rules.methods import CRM, IAM, LOGGING, activity, converted, data_access
+from bindwatch.rules.responses import caller_stopped
 from bindwatch.rules.weight import is_routine, weighed
 
 # What these say of themselves in the user agent. They can be told not to: a hit is certain, silence says nothing.
@@ -187,6 +188,7 @@ def service_account_asked_about_itself(entry: LogEntry, context: Context) -> Ite
         subject=f"{caller.email}",
         title=f"{caller.email} asked about itself: {entry.method.rpartition('.')[2]}",
         severity=Severity.INFO if looks else Severity.MEDIUM,
+        remediation=caller_stopped(entry, "If nobody answers for the call"),
     )
 
 
@@ -269,6 +271,7 @@ def service_account_refused_elsewhere(entry: LogEntry, context: Context) -> Iter
     yield Match(
         subject=f"{caller.email} in {here}",
         title=f"{caller.email} was refused {entry.method.rpartition('.')[2]} in {here}",
+        remediation=caller_stopped(entry, "If nobody answers for the call"),
         resource_name=f"//cloudresourcemanager.googleapis.com/projects/{here}",
     )
 

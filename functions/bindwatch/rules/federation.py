@@ -1,5 +1,6 @@
 """Rules on trust in other identity systems: workload and workforce pools, their providers, token exchange, sign-on."""
 
+import re
 from collections.abc import Iterator, Mapping
 from typing import Final
 from urllib.parse import urlsplit
@@ -375,6 +376,30 @@ def workload_pool_gone(entry: LogEntry, context: Context) -> Iterator[Match]:
         title=f"Identity {what} {name.rpartition('/')[2]} was {done} by {entry.caller_name}",
         resource_name=entry.named(name),
         severity=Severity.LOW if is_expected(entry.caller, context) else Severity.MEDIUM,
+        remediation=_brought_back(name, done),
+    )
+
+
+_POOL: Final = re.compile(
+    r"(?:projects/(?P<project>[^/]+)/)?locations/(?P<location>[^/]+)/(?P<kind>workload|workforce)"
+    r"(?:Identity)?Pools/(?P<pool>[^/]+)(?:/providers/(?P<provider>[^/]+))?"
+)
+
+
+def _brought_back(name: str, done: str) -> Remediation | None:
+    found = _POOL.search(name)
+    if found is None:
+        return None
+    group = "workload-identity-pools" if found["kind"] == "workload" else "workforce-pools"
+    flag = group.removesuffix("s")
+    named = (found["provider"], f"--{flag}={found['pool']}") if found["provider"] else (found["pool"],)
+    where = (f"--location={found['location']}", *((f"--project={found['project']}",) if found["project"] else ()))
+    words = ("gcloud", "iam", group, *(("providers",) if found["provider"] else ()))
+    verb, more = ("update", ("--no-disabled",)) if done == "disabled" else ("undelete", ())
+    return remedy(
+        "If it was a mistake: bring it back, within 30 days",
+        Run((*words, verb, *named, *where, *more)),
+        risk="Whoever it vouches for can sign in again.",
     )
 
 

@@ -9,6 +9,7 @@ from bindwatch.model.log_entry import LogEntry
 from bindwatch.model.resource import service_account_name
 from bindwatch.rule import ANY_METHOD, Context, Match, Outcome, log_rule
 from bindwatch.rules.methods import CREDENTIALS
+from bindwatch.rules.responses import caller_stopped
 from bindwatch.rules.weight import is_routine
 
 
@@ -35,6 +36,7 @@ def _from_listed(entry: LogEntry, why: str) -> Match:
         title=f"{entry.caller_name} {done} calls from {entry.caller_ip}, {why}",
         resource_name=_where(entry),
         severity=severity,
+        remediation=None if entry.failed else caller_stopped(entry, "If nobody answers for the calls"),
     )
 
 
@@ -213,6 +215,7 @@ def call_from_unexpected_country(entry: LogEntry, context: Context) -> Iterator[
         severity=Severity.LOW if entry.failed else Severity.MEDIUM,
         confidence=Confidence.MEDIUM,
         notes=(f"Network: {place.network}.",) if place.network else (),
+        remediation=caller_stopped(entry, "If nobody answers for the call"),
     )
 
 

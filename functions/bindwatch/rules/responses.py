@@ -4,7 +4,15 @@ An entry says what a caller did, mostly not through which grant. Where an invent
 removed; else the command is the question that finds it, in the folder or organization too (Cloud Asset Inventory).
 """
 
-from bindwatch.model.change import AddBinding, Change, RemoveBinding, Run, SetServiceAccountEnabled, remedy
+from bindwatch.model.change import (
+    AddBinding,
+    Change,
+    RemoveBinding,
+    Run,
+    SetServiceAccountEnabled,
+    SetServiceAccountKeyEnabled,
+    remedy,
+)
 from bindwatch.model.finding import Remediation
 from bindwatch.model.log_entry import LogEntry
 from bindwatch.model.principal import Principal, parse_email
@@ -66,6 +74,25 @@ def account_stopped(email: str, project: str, why: str) -> Remediation | None:
     """The remediation that disables a service account."""
     stop = account_disabled(email, project)
     return remedy(f"{why}: disable {email}", *stop, risk=_ENDS) if stop else None
+
+
+def caller_stopped(entry: LogEntry, why: str) -> Remediation | None:
+    """The remediation that ends the credential of the call: its key where it signed in with one, else the account.
+
+    None for people, whose sessions end in Workspace, and for identities of pools, which others vouch for.
+    """
+    caller = entry.caller
+    if caller is None or not caller.email:
+        return None
+    if entry.key_name and (key_id := entry.key_name.rpartition("/keys/")[2]):
+        project = project_of_service_account(caller.email) or entry.project
+        return remedy(
+            f"{why}: disable the key it signed in with",
+            SetServiceAccountKeyEnabled(caller.email, key_id, False, project),
+            risk="Whatever uses the key fails at once. Tokens that are out last up to an hour: disabling the account"
+            " ends them.",
+        )
+    return account_stopped(caller.email, entry.project, why) if caller.is_user_managed_service_account else None
 
 
 def right_taken(permission: str, resource: str, entry: LogEntry, context: Context, why: str) -> Remediation | None:
