@@ -2,7 +2,7 @@
 
 import json
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -12,7 +12,7 @@ from zlib import crc32
 
 import msgspec
 
-from bindwatch.adapters.questions import Value, sql_text, views_in_order
+from bindwatch.adapters.questions import Value, sql_text, views_in_order, views_under
 from bindwatch.adapters.sql_store import Answer, SqlStore
 from bindwatch.adapters.tables import Column, TableSchema, table_schema
 from bindwatch.errors import BackendError, ConfigError
@@ -39,6 +39,7 @@ class DuckDBStore(SqlStore):
 
         self.path = path
         self._lock = threading.Lock()
+        self._views: set[str] = set()
         self._error: type[Exception] = duckdb.Error
         if path != ":memory:" and not Path(path).parent.is_dir():
             raise ConfigError([f"store {path}: there is no directory {Path(path).parent}"])
@@ -82,6 +83,7 @@ class DuckDBStore(SqlStore):
         """The answer to one file; see `SqlStore.ask`."""
         given = {key: _native(value) for key, value in parameters.items()}
         with self._lock, self._translated(f"ask {name}"):
+            self._make_views(view for view in views_under(name) if view not in self._views)
             cursor = self._connection.execute(sql_text(name, "duckdb"), given)
             columns = [column[0] for column in cursor.description]
             return [dict(zip(columns, map(_aware, row), strict=True)) for row in cursor.fetchall()]
@@ -155,12 +157,18 @@ class DuckDBStore(SqlStore):
             else:
                 self._migrate(schema)
             execute("insert or replace into schema_versions values (?, ?)", [table.value, schema.version])
-        views = {name: sql_text(f"views/{name}", "duckdb") for name in views_in_order()}
-        sum_of_views = crc32("".join(views.values()).encode())
+        if self.path == ":memory:":  # nobody else reads it, and making all takes longer than most that is asked
+            return
+        sum_of_views = crc32("".join(sql_text(f"views/{name}", "duckdb") for name in views_in_order()).encode())
         if known.get(_VIEWS) != sum_of_views:
-            for name, text in views.items():
-                execute(f"create or replace view {name} as {text}")
+            self._make_views(views_in_order())
             execute("insert or replace into schema_versions values (?, ?)", [_VIEWS, sum_of_views])
+        self._views.update(views_in_order())
+
+    def _make_views(self, names: Iterable[str]) -> None:
+        for name in names:
+            self._connection.execute(f"create or replace view {name} as {sql_text(f'views/{name}', 'duckdb')}")
+            self._views.add(name)
 
     def _migrate(self, schema: TableSchema) -> None:
         """Versions only ever add columns, as BigQuery's tables can."""

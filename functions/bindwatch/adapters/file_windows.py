@@ -51,6 +51,7 @@ class FileWindows:
         self._counts: Counter[_Group] = Counter()
         self._targets: dict[_Group, set[str]] = {}
         self._reached: frozenset[tuple[str, int]] = frozenset()
+        self._speaking: set[str] = set()
         self._noted: list[Finding] = []
         self._actors: frozenset[str] = frozenset()
         self._made_accounts = False
@@ -85,7 +86,9 @@ class FileWindows:
         """Whether somebody did enough for a window rule to speak, so that a second pass is worth it."""
         least = {rule.id: rule.counted.least for rule in self._rules if rule.counted}
         counts = [*self._counts.items(), *((group, len(targets)) for group, targets in self._targets.items())]
-        self._reached = frozenset((per, who) for (rule_id, per, who), count in counts if count >= least[rule_id])
+        reached = [group for group, count in counts if count >= least[group[0]]]
+        self._reached = frozenset((per, who) for _, per, who in reached)
+        self._speaking = {rule_id for rule_id, _, _ in reached}
         if not self._made_accounts:
             self._noted = [finding for finding in self._noted if finding.rule_id in _ENDED]
         self._actors = frozenset(finding.principal for finding in self._noted)
@@ -134,7 +137,8 @@ class FileWindows:
             for start in range(0, len(self._deliveries), _BATCH):
                 deliver(self._deliveries[start : start + _BATCH], store)
             until = last + timedelta(seconds=1)
-            return sweep_windows(store, self._rules, self._context, until, since=self._first)
+            rules = [rule for rule in self._rules if rule.counted is None or rule.id in self._speaking]
+            return sweep_windows(store, rules, self._context, until, since=self._first)
 
     def _is_awaited(self, entry: LogEntry) -> bool:
         """Whether the facts of an entry say that a window rule could build on it, or that a finding waits for it."""

@@ -92,6 +92,18 @@ def views_in_order() -> tuple[str, ...]:
     return tuple(_ordered(leans_on))
 
 
+@cache
+def views_under(name: str) -> tuple[str, ...]:
+    """The views that the text of one file (`windows/canary_lost`) leans on, each after those it leans on itself."""
+    needed: set[str] = set()
+    waiting = [name]
+    while waiting:
+        found = {view for view in _REFERENCE.findall(sql_text(waiting.pop())) if view in views_in_order()}
+        waiting += [f"views/{view}" for view in found - needed]
+        needed |= found
+    return tuple(view for view in views_in_order() if view in needed)
+
+
 def _ordered(leans_on: dict[str, set[str]]) -> Iterator[str]:
     waiting = {name: set(others) for name, others in leans_on.items()}
     while waiting:
