@@ -14,6 +14,7 @@ from bindwatch.model.document import EMPTY, Document
 from bindwatch.model.finding import LogRef
 from bindwatch.model.lazily import lazily
 from bindwatch.model.log_wire import (
+    NULL,
     Authentication,
     BindingDelta,
     Facts,
@@ -399,6 +400,12 @@ class LogEntry:
     def _policy_delta(self) -> PolicyDelta | None:
         delta = read_policy_delta(self.payload.service_data)
         return policy_delta_of(self.service_data) if delta is None else delta
+
+    @property
+    def binding_deltas(self) -> tuple[BindingDelta, ...] | None:
+        """The changes of bindings as written, where they are in one place; None where `grants` looks further."""
+        delta = self._policy_delta
+        return None if delta is None or self.payload.metadata is not NULL else delta.binding_deltas
 
     @lazily
     def _policy_changes(self) -> tuple[tuple[Grant, ...], tuple[Grant, ...]]:

@@ -53,20 +53,29 @@ def is_remarkable(entry: LogEntry, context: Context) -> bool:
     each deployment: what is known of a grant is remembered, with the kind of place it is on, which is all of the
     resource that decides whether a check speaks.
     """
-    grants = entry.grants + entry.removed_grants
-    if not grants:
+    if entry.failed:
         return False
-    memory, resource = context.memory, entry.resource
-    where = _where(resource)
-    for grant in grants:
-        key = (grant.role, grant.member, grant.condition, where)
-        known = memory.get(key)
-        if known is None:
-            known = context.remember(key, any(check(grant, resource, context) is not None for check in CHECKS))
-        if known:
-            return True
+    if not _is_known_to_be_plain(entry, context):
+        resource = entry.resource
+        where = _where(resource)
+        for grant in entry.grants + entry.removed_grants:
+            key = (grant.role, grant.member, grant.condition, where)
+            known = context.memory.get(key)
+            if known is None:
+                known = context.remember(key, any(check(grant, resource, context) is not None for check in CHECKS))
+            if known:
+                return True
     granter = entry.caller
     return granter is not None and granter.kind is PrincipalKind.USER and any(unlike_the_granter(entry, context))
+
+
+def _is_known_to_be_plain(entry: LogEntry, context: Context) -> bool:
+    """Whether all that the entry changes is remembered as nothing to speak of: known before any of it is parsed."""
+    deltas = entry.binding_deltas
+    if deltas is None:
+        return False
+    memory, where = context.memory, _where(entry.resource)
+    return all(memory.get((delta.role, delta.member, delta.condition, where)) is False for delta in deltas)
 
 
 @lru_cache(maxsize=65536)
@@ -76,6 +85,9 @@ def _where(resource: str) -> tuple[tuple[Level, str], str]:
 
 def takes_away(entry: LogEntry, _context: Context) -> bool:
     """Whether the entry takes any grant away."""
+    deltas = entry.binding_deltas
+    if deltas is not None and all(delta.action == "ADD" for delta in deltas):
+        return False
     return bool(entry.removed_grants)
 
 
