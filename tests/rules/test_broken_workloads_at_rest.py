@@ -362,3 +362,18 @@ def test_a_story_changes_only_its_own_world() -> None:
     before = deepcopy(first.project)
     account_made_anew(Shop())
     assert first.project == before
+
+
+def test_the_account_that_a_fix_creates_is_free_and_one_that_can_be(tmp_path: Path) -> None:
+    def taken(shop: Shop) -> None:
+        calls_cloud_run_as_itself(shop)
+        shop.more.append(account(f"cart-workload@{PROJECT}.iam.gserviceaccount.com", "444444444444444444444"))
+
+    for folder, story, name in (
+        ("free", calls_cloud_run_as_itself, "cart-workload"),
+        ("taken", taken, "shop-cart-workload"),
+    ):
+        (tmp_path / folder).mkdir()
+        (finding,) = found(tmp_path / folder, story, "assets")
+        assert finding.remediation is not None
+        assert finding.remediation.commands[0] == f"gcloud iam service-accounts create {name} --project={PROJECT}"

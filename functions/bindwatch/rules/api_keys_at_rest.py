@@ -118,7 +118,9 @@ def api_key_opens_every_api(inventory: Inventory, context: Context) -> Iterator[
             severity=Severity.HIGH if models or key.service_account else None,
             notes=(f"{_GENERATIVE} is on in the project.",) if models else (),
             evidence=(AssetRef(key.name),),
-            remediation=_update(key, "--api-target=service=SERVICE", "Restrict the key to the APIs its clients call"),
+            remediation=_update(
+                key, "--api-target=service=YOUR_SERVICE", "Restrict the key to the APIs its clients call"
+            ),
         )
 
 
@@ -153,7 +155,7 @@ def api_key_for_every_caller(inventory: Inventory, context: Context) -> Iterator
                 resource_name=key.name,
                 severity=Severity.MEDIUM if key.service_account else None,
                 evidence=(AssetRef(key.name),),
-                remediation=_update(key, "--allowed-ips=ADDRESSES", "Restrict the key to where it is used"),
+                remediation=_update(key, "--allowed-ips=YOUR_ADDRESSES", "Restrict the key to where it is used"),
             )
 
 

@@ -5,6 +5,7 @@ from typing import Final
 
 from bindwatch.inventory import Inventory, Part
 from bindwatch.inventory.clusters import Cluster, NodePool
+from bindwatch.inventory.hierarchy import Organization
 from bindwatch.model.change import Run, SetNodePoolMetadata, remedy
 from bindwatch.model.finding import AssetRef, Category, Severity
 from bindwatch.rule import Context, Match, inventory_rule
@@ -191,11 +192,13 @@ def cluster_without_groups(inventory: Inventory, context: Context) -> Iterator[M
     ## Blind spots
     What the cluster's RBAC grants is not read here.
     """
+    homes = [item.display_name for item in inventory.all(Organization) if "." in item.display_name]
+    group = f"gke-security-groups@{homes[0] if homes else 'YOUR_DOMAIN'}"
     for cluster in inventory.all(Cluster):
         if cluster.authenticator_group:
             continue
         where = (f"--location={cluster.location}", f"--project={cluster.project}")
-        argv = ("gcloud", "container", "clusters", "update", cluster.id, *where, "--security-group=GROUP")
+        argv = ("gcloud", "container", "clusters", "update", cluster.id, *where, f"--security-group={group}")
         yield Match(
             subject=cluster.id,
             title=f"Cluster {cluster.id} knows no Google groups in its RBAC",

@@ -33,6 +33,7 @@ from bindwatch.model.resource import display, path_of, project_name, service_of
 
 CREDENTIALS_API = "iamcredentials.googleapis.com"
 TOKEN_CREATOR = "roles/iam.serviceAccountTokenCreator"  # noqa: S105 - a role
+_SHORTEST_ID = 6
 _MINT_DENIED = "iam.googleapis.com/serviceAccounts.getAccessToken"
 
 
@@ -182,7 +183,7 @@ def _impersonate_instead(case: Case) -> Fix:
         email = case.trusting[0]
         changes: tuple[Change, ...] = ()
     else:
-        email = f"{case.name[:30].rstrip('-')}@{case.pool_project}.iam.gserviceaccount.com"
+        email = _free_email(case)
         resource = case.inventory.service_account_name(email)
         changes = (
             CreateServiceAccount(email, case.pool_project),
@@ -194,6 +195,16 @@ def _impersonate_instead(case: Case) -> Fix:
     )
     annotate = AnnotateKubernetesServiceAccount(case.namespace, case.name, GSA_ANNOTATION, email, context=case.context)
     return Fix("Impersonate a service account for this service", (*changes, *grants, annotate))
+
+
+def _free_email(case: Case) -> str:
+    """An account for the workload that is not there yet; ids begin with a letter and have 6 to 30 signs."""
+    name = case.name.replace(".", "-")
+    name = name if name[0].isalpha() else f"wi-{name}"
+    name = name if len(name) >= _SHORTEST_ID else f"{name}-workload"
+    ids = (name, f"{case.namespace}-{name}", *(f"{name[:24]}-wi{number}" for number in range(1, 9)))
+    emails = [f"{one[:30].rstrip('-')}@{case.pool_project}.iam.gserviceaccount.com" for one in ids]
+    return next((email for email in emails if case.inventory.service_account(email) is None), emails[-1])
 
 
 def delegation(case: Case) -> Outcome:
