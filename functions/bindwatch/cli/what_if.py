@@ -123,29 +123,30 @@ def compare(inventory: Inventory, proposal: Proposal, context: Context, house: H
     graphs = [graph_of(effect.before, context.catalogue, context.as_of, context.trusted_domains)]
     weights: dict[bytes, tuple[int, Severity]] = {}
     few: dict[bytes, Standing] = {}
-    for number, rows in _judged(effect.before, rules, context, []):
-        weights.update((_key(row), (number, row.finding.severity)) for row in rows)
-        if len(rows) <= _FEW:
-            few.update((_key(row), row) for row in rows)
+    for number, findings in _judged(effect.before, rules, context, []):
+        weights.update((key, (number, severity)) for key, severity in _heaviest(findings).items())
+        if len(findings) <= _FEW:
+            few |= _standing(findings)
     effect.before.forget()
     verdicts: list[Verdict] = []
     coming: dict[bytes, Standing] = {}
     answer = Answer(steps=[step for step in proposal.steps if step.is_change])
-    for _, rows in _judged(effect.after, rules, context, verdicts):
-        for row in rows:
-            key = _key(row)
-            if key in weights and weights[key][1] == row.finding.severity:
+    for _, findings in _judged(effect.after, rules, context, verdicts):
+        changed = set()
+        for key, severity in _heaviest(findings).items():
+            if key in weights and weights[key][1] == severity:
                 del weights[key]
                 answer.stays += 1
             else:
-                coming[key] = row
+                changed.add(key)
+        coming |= _standing(finding for finding in findings if changed and _key(finding) in changed)
     effect.after.forget()
     graphs.append(graph_of(effect.after, context.catalogue, context.as_of, context.trusted_domains))
     numbers = {number for key, (number, _) in weights.items() if key not in few}
     again = [rule for number, rule in enumerate(rules) if number in numbers]
     before = {key: few[key] for key in weights if key in few}
-    for _, rows in _judged(effect.before, again, context, []):
-        before.update((_key(row), row) for row in rows if _key(row) in weights)
+    for _, findings in _judged(effect.before, again, context, []):
+        before |= _standing(finding for finding in findings if _key(finding) in weights)
     for key, row in sorted(coming.items(), key=lambda item: _worst_first(item[1])):
         was = before.get(key)
         if was is None:
@@ -184,20 +185,34 @@ def compare(inventory: Inventory, proposal: Proposal, context: Context, house: H
 
 def _judged(
     inventory: Inventory, rules: Sequence[Rule[Inventory]], context: Context, verdicts: list[Verdict]
-) -> Iterator[tuple[int, list[Standing]]]:
-    """What stands, rule by rule, with the number of the rule; `verdicts` gets what else each rule says."""
+) -> Iterator[tuple[int, tuple[Finding, ...]]]:
+    """What is found, rule by rule, with the number of the rule; `verdicts` gets what else each rule says."""
     seeing = replace(context, inventory=inventory)
     for number, rule in enumerate(rules):
         verdict = Engine(seeing, (), (rule,)).judge_inventory(inventory)
         verdicts.append(Verdict((), verdict.failures, verdict.not_checked))
-        tally = Tally()
-        tally.add(verdict.findings)
+        findings = verdict.findings
         del verdict
-        yield number, tally.standing()
+        yield number, findings
 
 
-def _key(row: Standing) -> bytes:
-    return bytes.fromhex(row.finding.finding_id)
+def _heaviest(findings: Iterable[Finding]) -> dict[bytes, Severity]:
+    """How much each finding weighs, of those that are found twice the worse."""
+    found: dict[bytes, Severity] = {}
+    for finding in findings:
+        key = _key(finding)
+        found[key] = max(finding.severity, found.get(key, finding.severity))
+    return found
+
+
+def _standing(findings: Iterable[Finding]) -> dict[bytes, Standing]:
+    tally = Tally()
+    tally.add(findings)
+    return {_key(row.finding): row for row in tally.standing()}
+
+
+def _key(finding: Finding) -> bytes:
+    return bytes.fromhex(finding.finding_id)
 
 
 def _worst_first(row: Standing) -> tuple[object, ...]:
