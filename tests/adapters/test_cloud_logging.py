@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,9 @@ from bindwatch.adapters.cloud_logging import read_entries
 from bindwatch.adapters.duckdb import DuckDBStore
 from bindwatch.adapters.google_apis import NotReadError, Pace, Refusal
 from bindwatch.cli import replay
+from bindwatch.model.log_entry import LogEntry
+from bindwatch.rule import Context, Match
+from bindwatch.rules import LOG_RULES
 from generate import BUSY, generate_entries
 
 ENTRIES = [json.loads(line) for line in generate_entries(90, seed=9, mix=BUSY)]
@@ -81,20 +85,59 @@ class Past:
         return 200, json.dumps(answer).encode()
 
 
-def run(past: Past, folder: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
+def run(past: Past, folder: Path, monkeypatch: pytest.MonkeyPatch, *more: str) -> Any:
     monkeypatch.chdir(folder)
     monkeypatch.setattr(replay, "authorized_post", lambda: past.post)
     arguments = ["organizations/1", "--since", "2026-11-01", "--until", "2026-12-01", "--store", "past.duckdb"]
-    return CliRunner().invoke(replay.command, arguments, standalone_mode=False)
+    return CliRunner().invoke(replay.command, [*arguments, *more], standalone_mode=False)
 
 
 def test_a_replay_goes_on_where_it_was_interrupted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     broken = run(Past(pages=2), tmp_path, monkeypatch)
     assert isinstance(broken.exception, NotReadError)
     second = Past()
-    assert run(second, tmp_path, monkeypatch).return_value == 0
+    done = run(second, tmp_path, monkeypatch)
+    assert done.return_value == 0
+    assert "going on at 2026-11-" in done.stderr
     assert '"2026-11-01T' not in second.filters[0]
     with DuckDBStore(str(tmp_path / "past.duckdb")) as store:
         assert store._connection.execute("select count(*) from activity").fetchone() == (len(ENTRIES),)
         assert store._connection.execute("select count(*) from findings").fetchone() != (0,)
     assert not list(tmp_path.glob(".bindwatch-replay-*"))
+
+
+def test_what_was_interrupted_into_one_store_begins_anew_into_another(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run(Past(pages=2), tmp_path, monkeypatch)
+    assert run(Past(), tmp_path, monkeypatch, "--store", "other.duckdb").return_value == 0
+    with DuckDBStore(str(tmp_path / "other.duckdb")) as store:
+        assert store._connection.execute("select count(*) from activity").fetchone() == (len(ENTRIES),)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("--until", "2026-10-01"), "is not before 2026-10-01"),
+        (("my-project",), "'my-project': expected organizations/NUMBER, folders/NUMBER or projects/ID"),
+    ],
+)
+def test_what_cannot_be_replayed_is_said_before_anything_is_asked(
+    arguments: tuple[str, ...], said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    past = Past()
+    refused = run(past, tmp_path, monkeypatch, *arguments)
+    assert said in str(refused.exception)
+    assert not past.filters
+    assert not (tmp_path / "past.duckdb").exists()
+
+
+def test_a_rule_that_fails_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fails(entry: LogEntry, context: Context) -> Iterator[Match]:
+        raise KeyError("x")
+
+    broken = [replace(rule, check=fails) for rule in LOG_RULES]
+    monkeypatch.setattr(replay, "LOG_RULES", tuple(broken))
+    done = run(Past(), tmp_path, monkeypatch)
+    assert done.return_value == 2
+    assert "rules failed" in done.stderr

@@ -83,7 +83,9 @@ def test_dead_letters_are_shown_and_posted_again(tmp_path: Path) -> None:
     assert "\x1b" not in shown.output
     with served("on_log_entry", tmp_path) as function:
         again = run(deadletters.command, "replay", f"file:{path}", "--to", function.url)
-    totals = json.loads(again.output)
+    assert again.return_value == 1
+    totals = json.loads(again.stdout)
+    assert "1 are still no entries" in again.stderr
     assert (totals["entries"], totals["dead_letters"]) == (1, 1)
     (letter,) = lines(tmp_path / "dead-letters.ndjson")
     assert letter["message"]["attributes"]["reason"] != "not JSON" or letter["message"]["attributes"].get("a") is None

@@ -105,7 +105,7 @@ def test_mute_and_unmute(store: str) -> None:
     finding_id = listed(store)[0]["finding_id"]
     owned = {"USER": "ada"}
     assert "muted until" not in bindwatch("findings", "--store", store, code=1)
-    assert "1 findings match now" in bindwatch("mute", finding_id[:8], "--reason", "x", "--store", store, **owned)
+    assert "1 finding matches now" in bindwatch("mute", finding_id[:8], "--reason", "x", "--store", store, **owned)
     heading, worst, mild = bindwatch("findings", "--store", store, code=1).splitlines()
     assert heading.endswith("muted until")
     assert re.search(r" \d{4}-\d\d-\d\d$", worst)
@@ -117,7 +117,7 @@ def test_mute_and_unmute(store: str) -> None:
     assert {mute["owner"] for mute in mutes} == {"ada"}
     bindwatch("unmute", mutes[0]["mute_id"], "--store", store)
     assert len(json.loads(bindwatch("query", "mutes", "--format", "json", "--store", store))) == 1
-    assert "selector" in bindwatch("mute", "--reason", "x", "--store", store, code=2, **owned)
+    assert "needs a finding, or a rule" in bindwatch("mute", "--reason", "x", "--store", store, code=2, **owned)
     assert "--owner" in bindwatch("mute", "--rule", "x", "--reason", "x", "--store", store, code=2)
     assert "neither a span" in bindwatch(
         "mute", "--rule", "x", "--reason", "x", "--for", "soon", "--store", store, code=2, **owned

@@ -7,6 +7,7 @@ answered, so every publish is waited for anyway, and an ordering key that failed
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
+from bindwatch.adapters.google_apis import LOG_IN
 from bindwatch.errors import BackendError
 from bindwatch.pipeline import AlertMessage, Published
 
@@ -114,9 +115,13 @@ class _RefusedError(BackendError):
 
 
 def _new_client() -> "PublisherClient":
+    from google.auth.exceptions import GoogleAuthError
     from google.pubsub_v1 import PublisherClient
 
-    return PublisherClient()
+    try:
+        return PublisherClient()
+    except GoogleAuthError as error:
+        raise BackendError(f"no credentials for Pub/Sub: {error}. {LOG_IN}") from error
 
 
 def _publish(client: "PublisherClient", topic: str, messages: Sequence[Mapping[str, Any]]) -> Sequence[str]:

@@ -64,7 +64,7 @@ class Question:
         for name, parameter in known.items():
             text = given.get(name, parameter.default)
             if text is None:
-                raise InputError(f"@{name}", f"must be given: {parameter.description}")
+                raise InputError(f"@{name}", f"must be given, as -p {name}=…: {parameter.description}")
             values[name] = parameter.read(text, now)
         return values
 

@@ -2,9 +2,11 @@
 
 import base64
 import json
+import re
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final
 
 import click
@@ -15,6 +17,8 @@ from bindwatch.errors import BackendError
 
 _OURS: Final = ("reason", "field", "source_message_id", "source_subscription", "source_publish_time")
 _SHOWN: Final = 160
+_BATCH: Final = 100
+_TOPIC: Final = re.compile(r"projects/[^/]+/topics/[^/]+")
 
 
 @click.group("deadletters", epilog="Example:  bindwatch deadletters list file:dead-letters.ndjson")
@@ -28,9 +32,12 @@ def command() -> None:
 @click.option("--format", "form", type=click.Choice(["text", "ndjson"]), default="text", show_default=True)
 def list_letters(place: str, seconds: float, form: str) -> int:
     """What they are and why they are here; none is taken away. Exit code 1 where there are any."""
+    source = _subscription(place)
     count = 0
-    for _, message in _letters(place, seconds):
+    held = []
+    for ack_id, message in _letters(place, source, seconds):
         count += 1
+        held.append(ack_id)
         attributes = message.get("attributes") or {}
         if form == "ndjson":
             click.echo(json.dumps(message))
@@ -39,37 +46,84 @@ def list_letters(place: str, seconds: float, form: str) -> int:
         body = base64.b64decode(message.get("data") or "")[:_SHOWN].decode("utf-8", "replace")
         click.echo(printable(f"{attributes.get('source_message_id', '-')}  {reason}"))
         click.echo(printable(f"    {body}"))
+    if source is not None:
+        source.release(held)
+    if not count:
+        click.echo("no dead letters", err=True)
     return int(count > 0)
 
 
 @command.command(
-    "replay", epilog="Example:  bindwatch deadletters replay file:dead-letters.ndjson --to http://localhost:8080"
+    "replay",
+    epilog="Example:  bindwatch deadletters replay projects/p/subscriptions/bindwatch-dead-letters "
+    "--to projects/p/topics/bindwatch-entries",
 )
 @click.argument("place")
-@click.option("--to", "url", required=True, metavar="URL", help="on_log_entry; behind IAM, add --token.")
-@click.option("--token", default="", help="An identity token: gcloud auth print-identity-token.")
+@click.option(
+    "--to",
+    "target",
+    required=True,
+    metavar="TOPIC|URL",
+    help="The topic of entries, or the address of on_log_entry; behind IAM, add --token.",
+)
+@click.option("--token", default="", help="For an address, an identity token: gcloud auth print-identity-token.")
 @click.option("--seconds", default=5.0, show_default=True, help="How long to wait for more of a subscription.")
-def replay(place: str, url: str, token: str, seconds: float) -> int:
-    """Post them again, in batches, to on_log_entry. What is still no entry comes back with its reason."""
-    if not url.startswith(("http://", "https://")):
-        raise click.BadParameter("expected http:// or https://", param_hint="--to")
-    totals = {"entries": 0, "findings": 0, "dead_letters": 0}
-    source = Subscription(place) if place.startswith("projects/") else None
+def replay(place: str, target: str, token: str, seconds: float) -> int:
+    """Send them again: to the topic that entries come from, or in batches to on_log_entry.
+
+    What is taken is acknowledged. What is still no entry comes back as a dead letter, with its reason; exit code 1
+    where an address said so at once.
+    """
+    send = _sender(target, token)
+    source = _subscription(place)
+    totals: Counter[str] = Counter()
     batch: list[tuple[str, dict[str, Any]]] = []
-    for item in _letters(place, seconds):
+
+    def flush() -> None:
+        totals.update(send([message | {"attributes": _theirs(message)} for _, message in batch]))
+        if source is not None:
+            source.acknowledge([ack_id for ack_id, _ in batch])
+        batch.clear()
+
+    for item in _letters(place, source, seconds):
         batch.append(item)
-        if len(batch) == 100:
-            _post(batch, url, token, totals, source)
-            batch = []
+        if len(batch) == _BATCH:
+            flush()
     if batch:
-        _post(batch, url, token, totals, source)
-    click.echo(json.dumps(totals))
-    return 0
+        flush()
+    click.echo(json.dumps(dict(totals) or {"sent": 0}))
+    if back := totals["dead_letters"]:
+        click.echo(f"{back} are still no entries: they are with the dead letters again", err=True)
+    return int(back > 0)
 
 
-def _letters(place: str, seconds: float) -> Iterator[tuple[str, dict[str, Any]]]:
-    if place.startswith("projects/"):
-        yield from Subscription(place).messages(seconds=seconds)
+def _subscription(place: str) -> Subscription | None:
+    return Subscription(place) if place.startswith("projects/") else None
+
+
+_Messages = list[dict[str, Any]]
+
+
+def _sender(target: str, token: str) -> Callable[[_Messages], Mapping[str, int]]:
+    if target.startswith(("http://", "https://")):
+        return lambda messages: _post(messages, target, token)
+    if not _TOPIC.fullmatch(target):
+        raise click.BadParameter("expected projects/PROJECT/topics/TOPIC, or http(s)://…", param_hint="--to")
+    from bindwatch.adapters.pubsub import PubSubEntries
+
+    topic = PubSubEntries(target)
+
+    def publish(messages: _Messages) -> Mapping[str, int]:
+        for message in messages:
+            topic.publish(base64.b64decode(message.get("data") or ""))
+        return {"sent": len(messages)}
+
+    return publish
+
+
+def _letters(place: str, source: Subscription | None, seconds: float) -> Iterator[tuple[str, dict[str, Any]]]:
+    if source is not None:
+        yield from source.messages(seconds=seconds)
         return
     for value in lines_of(place.removeprefix("file:")):
         message = value.get("message", value)
@@ -77,22 +131,16 @@ def _letters(place: str, seconds: float) -> Iterator[tuple[str, dict[str, Any]]]
             yield "", message
 
 
-def _post(
-    batch: list[tuple[str, dict[str, Any]]], url: str, token: str, totals: dict[str, int], source: Subscription | None
-) -> None:
-    messages = [{"message": message | {"attributes": _theirs(message)}} for _, message in batch]
+def _post(messages: _Messages, url: str, token: str) -> Mapping[str, int]:
     headers = {"Content-Type": "application/json"} | ({"Authorization": f"Bearer {token}"} if token else {})
-    body = json.dumps({"messages": messages}).encode()
+    body = json.dumps({"messages": [{"message": message} for message in messages]}).encode()
     try:
         with urllib.request.urlopen(urllib.request.Request(url, body, headers), timeout=120) as response:  # noqa: S310
             answer = response.read()
     except (urllib.error.URLError, OSError) as error:
         raise BackendError(f"{url} did not take the messages: {error}") from error
-    told = json.loads(answer) if answer else {"entries": len(batch)}
-    for name in totals:
-        totals[name] += int(told.get(name, 0))
-    if source is not None:
-        source.acknowledge([ack_id for ack_id, _ in batch])
+    told = json.loads(answer) if answer else {"entries": len(messages)}
+    return {name: int(told.get(name, 0)) for name in ("entries", "findings", "dead_letters")}
 
 
 def _theirs(message: dict[str, Any]) -> dict[str, str]:

@@ -52,5 +52,8 @@ def command(
         mute_id = mute(store, wanted, now=stored.now())
         covered = [row for row in store.query("mutes", {}, now=stored.now()) if row["mute_id"] == mute_id]
     count = covered[0]["findings"] if covered else 0
-    click.echo(f"muted until {wanted.expires_at:%Y-%m-%d %H:%M} UTC: {count} findings match now (mute {mute_id})")
+    match = "1 finding matches" if count == 1 else f"{count} findings match"
+    click.echo(f"muted until {wanted.expires_at:%Y-%m-%d %H:%M} UTC: {match} now (mute {mute_id})")
+    if rule and not count and not rule.endswith("*") and rule not in (known := complete.rules_by_id()):
+        click.echo(f"no rule {rule!r} is known here.{complete.near(rule, known)}", err=True)
     return 0

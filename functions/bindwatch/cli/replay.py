@@ -1,6 +1,7 @@
 """`bindwatch replay`: judge the entries of the past into a store, and go on where it was interrupted."""
 
 import json
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
@@ -22,6 +23,7 @@ from bindwatch.pipeline.rows import digest
 from bindwatch.rule import Context
 from bindwatch.rules import LOG_RULES
 
+_SCOPE: Final = re.compile(r"(organizations|folders)/\d+|projects/[a-z0-9.:-]+")
 # Entries of one instant may lie on two pages; judging one again changes nothing.
 _INSTANT: Final = timedelta(microseconds=1)
 
@@ -39,15 +41,27 @@ def command(
 ) -> int:
     """Judge what Cloud Logging keeps of SCOPE (organizations/1, folders/2, projects/p) into a store.
 
-    Entries that were judged before change nothing. Announces nothing; the next sweep does.
+    Entries that were judged before change nothing. Announces nothing; the next sweep does. Interrupted, the same
+    command goes on where it was. Exit code 2 where a rule failed.
     """
+    for scope in scopes:
+        if not _SCOPE.fullmatch(scope):
+            raise click.BadParameter(
+                f"{scope!r}: expected organizations/NUMBER, folders/NUMBER or projects/ID", param_hint="SCOPE"
+            )
     began = stored.now()
     start, end = stored.moment(since), stored.moment(until) if until else began
-    checkpoint = Checkpoint.of(scopes, start, end, more, since=since, until=until, path=state_file)
+    if start >= end:
+        raise click.BadParameter(f"{_text(start)} is not before {_text(end)}", param_hint="--since")
+    named = (*sorted(scopes), since, until, more, place)
+    checkpoint = Checkpoint.of(named, start, end, path=state_file)
+    if checkpoint.goes_on:
+        told = f"going on at {_text(checkpoint.at)}, up to {_text(checkpoint.end)}"
+        click.echo(f"{told}: {checkpoint.path} was left by an interrupted call; without it all begins anew", err=True)
     house = load_house(settings_file)
     engine = Engine(house.context(Context(as_of=began)), house.log_rules(LOG_RULES))
     progress = Progress()
-    entries = findings = bad = 0
+    entries = findings = bad = failures = 0
     with _opened(place) as store:
         post = authorized_post()
         past = Past(store)
@@ -73,6 +87,7 @@ def command(
             deliver(deliveries, store)
             entries += len(deliveries)
             findings += sum(len(item.verdict.findings) for item in deliveries)
+            failures += sum(len(item.verdict.failures) for item in deliveries)
             times = [item.entry.time for item in deliveries if item.entry.time]
             if times:
                 checkpoint.advance(max(times))
@@ -80,27 +95,29 @@ def command(
     progress.done()
     checkpoint.forget()
     click.echo(f"{entries} entries judged, {findings} sightings kept, {bad} entries were no audit logs", err=True)
-    return 0
+    if failures:
+        click.echo(f"rules failed {failures} times: `bindwatch query blind_spots` names them", err=True)
+    return 2 if failures else 0
 
 
 class Checkpoint:
     """How far a replay came, in a file; the same command again goes on from there."""
 
-    def __init__(self, path: Path, at: datetime, end: datetime) -> None:
+    def __init__(self, path: Path, at: datetime, end: datetime, *, goes_on: bool = False) -> None:
         self.path = path
         self.at = at
         self.end = end
+        self.goes_on = goes_on
 
     @classmethod
-    def of(
-        cls, scopes: tuple[str, ...], start: datetime, end: datetime, more: str, *, since: str, until: str, path: str
-    ) -> "Checkpoint":
-        """The one that an interrupted run of the same command left, else a new one."""
-        name = digest(*sorted(scopes), since, until, more)[:12]
+    def of(cls, named: tuple[str, ...], start: datetime, end: datetime, *, path: str) -> "Checkpoint":
+        """The one that an interrupted run of the same command (`named`) left, else a new one."""
+        name = digest(*named)[:12]
         file = Path(path) if path else Path(f".bindwatch-replay-{name}.json")
         try:
             left = json.loads(file.read_text(encoding="utf-8"))
-            return cls(file, datetime.fromisoformat(left["at"]), datetime.fromisoformat(left["end"]))
+            at, until = datetime.fromisoformat(left["at"]), datetime.fromisoformat(left["end"])
+            return cls(file, at, until, goes_on=True)
         except (OSError, ValueError, KeyError, TypeError):
             return cls(file, start, end)
 

@@ -59,12 +59,15 @@ class Mute:
 def mute(store: FindingStore, wanted: Mute, *, now: datetime) -> str:
     """Mute findings, now and to come; the id of the mute. Raises InputError where it would be for all or for ever."""
     if not any(wanted.selectors.values()):
-        raise InputError("mute", "needs at least one selector: it would mute everything")
+        raise InputError(
+            "mute",
+            "needs a finding, or a rule, project or the like to go by: it would mute everything",
+        )
     for name in ("owner", "reason"):
         if not getattr(wanted, name).strip():
             raise InputError(name, "must be given: a mute nobody answers for is a blind spot")
     if wanted.expires_at <= now:
-        raise InputError("expires_at", "lies in the past")
+        raise InputError("mute", f"would end at {wanted.expires_at:%Y-%m-%d %H:%M} UTC, which is past")
     store.append({Table.MUTES: [wanted.row("MUTED", now)]})
     return wanted.mute_id
 
