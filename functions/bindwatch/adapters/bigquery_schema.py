@@ -6,7 +6,7 @@ Terraform can do the same from the same files; this is for whoever has no Terraf
 import json
 import re
 from collections import Counter
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 from bindwatch.adapters.questions import questions, sql_text, views_in_order
@@ -15,7 +15,7 @@ from bindwatch.errors import BackendError, ConfigError
 from bindwatch.pipeline.ports import Table
 
 if TYPE_CHECKING:
-    from google.cloud.bigquery import AccessEntry, Client, Dataset
+    from google.cloud.bigquery import AccessEntry, Client, Dataset, SchemaField
 
 _VERSION: Final = "schema_version"
 _DAY_MS: Final = 24 * 3600 * 1000
@@ -42,6 +42,7 @@ def apply_schema(client: "Client", dataset: str, *, location: str | None = None)
     if location:
         made.location = location
     client.create_dataset(made, exists_ok=True)
+    _refuse_newer(client, dataset)
     changes = [_apply_table(client, f"{dataset}.{table.value}", table_schema(table)) for table in Table]
     changes += [
         _apply_view(client, f"{dataset}.{name}", sql_text(f"views/{name}").replace("${dataset}", dataset))
@@ -123,6 +124,24 @@ def _grant(client: "Client", dataset: "Dataset", entries: "Iterable[AccessEntry]
     return ""
 
 
+def _refuse_newer(client: "Client", dataset: str) -> None:
+    """Raise BackendError where a newer bindwatch made a table, before anything is changed."""
+    from google.api_core.exceptions import NotFound
+
+    for table in Table:
+        name, version = f"{dataset}.{table.value}", table_schema(table).version
+        try:
+            there = _version(client.get_table(name))
+        except NotFound:
+            continue
+        if there > version:
+            raise BackendError(f"{name} has version {there}, this bindwatch knows {version}: use a newer one")
+
+
+def _version(table: Any) -> int:
+    return int(table.labels.get(_VERSION, "0"))
+
+
 def _apply_table(client: "Client", name: str, schema: TableSchema) -> str:
     from google.api_core.exceptions import NotFound
     from google.cloud import bigquery
@@ -144,18 +163,44 @@ def _apply_table(client: "Client", name: str, schema: TableSchema) -> str:
             table.clustering_fields = list(schema.cluster)
         client.create_table(table, exists_ok=True)
         return f"made the table {name}"
-    there = int(table.labels.get(_VERSION, "0"))
-    if there > schema.version:
-        raise BackendError(f"{name} has version {there}, this bindwatch knows {schema.version}: use a newer one")
-    known = {field.name for field in table.schema}
-    missing = [field for field in fields if field.name not in known]
+    there = _version(table)
+    merged, missing = with_missing(table.schema, fields)
     if there == schema.version and not missing:
         return ""
-    table.schema = [*table.schema, *missing]
+    table.schema = merged
     table.labels = {**table.labels, _VERSION: str(schema.version)}
     client.update_table(table, ["schema", "labels"])
-    added = f": {', '.join(field.name for field in missing)}" if missing else ""
+    added = f": {', '.join(missing)}" if missing else ""
     return f"brought the table {name} from version {there} to {schema.version}{added}"
+
+
+def with_missing(
+    there: "Sequence[SchemaField]", wanted: "Sequence[SchemaField]"
+) -> "tuple[list[SchemaField], list[str]]":
+    """The columns that are there, with those they lack, also inside of records; and the names of what was added.
+
+    What is added to a table that holds rows may be empty: BigQuery takes no other.
+    """
+    from google.cloud import bigquery
+
+    merged, added = [], []
+    known = {field.name for field in there}
+    by_name = {field.name: field for field in wanted}
+    for field in there:
+        new = by_name.get(field.name)
+        if new is not None and new.fields:
+            inside, more = with_missing(field.fields, new.fields)
+            added += [f"{field.name}.{name}" for name in more]
+            if more:
+                field = bigquery.SchemaField.from_api_repr(
+                    field.to_api_repr() | {"fields": [item.to_api_repr() for item in inside]}
+                )
+        merged.append(field)
+    for field in wanted:
+        if field.name not in known:
+            merged.append(field)
+            added.append(field.name)
+    return merged, added
 
 
 def _apply_view(client: "Client", name: str, query: str) -> str:

@@ -121,7 +121,7 @@ def _new_client() -> "PublisherClient":
     try:
         return PublisherClient()
     except GoogleAuthError as error:
-        raise BackendError(f"no credentials for Pub/Sub: {error}. {LOG_IN}") from error
+        raise BackendError(f"no credentials for Pub/Sub: {error} {LOG_IN}") from error
 
 
 def _publish(client: "PublisherClient", topic: str, messages: Sequence[Mapping[str, Any]]) -> Sequence[str]:

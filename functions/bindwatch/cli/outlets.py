@@ -56,7 +56,7 @@ class Subscription:
             try:
                 client = SubscriberClient()
             except GoogleAuthError as error:
-                raise BackendError(f"no credentials for Pub/Sub: {error}. {LOG_IN}") from error
+                raise BackendError(f"no credentials for Pub/Sub: {error} {LOG_IN}") from error
         self._name = name
         self._client = client
 

@@ -1,20 +1,26 @@
-"""A team sees the findings of the projects that carry its label, from one audit to the next, and nothing else."""
+"""A dataset is made ready, brought up from an older version, and shows each team what is found in its own projects."""
 
 from __future__ import annotations
 
 import io
+import os
+import subprocess
+import sys
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
-from google.cloud.bigquery import AccessEntry
+from google.api_core.exceptions import NotFound
+from google.cloud.bigquery import AccessEntry, Client, SchemaField, TimePartitioning
+from google.cloud.bigquery import Table as BigQueryTable
 from msgspec.structs import replace
 
 from bindwatch.adapters.bigquery import BigQueryStore
-from bindwatch.adapters.bigquery_schema import apply_schema, apply_team_views
+from bindwatch.adapters.bigquery_schema import apply_schema, apply_team_views, with_missing
 from bindwatch.adapters.google_apis import GoogleApis
 from bindwatch.engine import Engine
-from bindwatch.errors import ConfigError
+from bindwatch.errors import BackendError, ConfigError
 from bindwatch.house.settings_file import SettingsFile
 from bindwatch.inventory import Inventory
 from bindwatch.knowledge.roles import RoleCatalogue
@@ -26,8 +32,10 @@ from bindwatch.rules import INVENTORY_RULES
 from bindwatch.serving.audit import Auditor
 from bindwatch.serving.log_lines import Log
 from fakes.organization import ORGANIZATION, Organization
-from local_bigquery import PROJECT, running
+from gateway import gateway
+from local_bigquery import PROJECT, client_of, serving
 from sample_findings import a_finding
+from served import SOURCE
 
 DATASET = f"{PROJECT}.bindwatch"
 TEAMS = {"shop": ["group:shop@example.com", "user:ada@example.com"], "data-lake": ["group:data@example.com"]}
@@ -61,7 +69,8 @@ class Deployment:
 
 @pytest.fixture(scope="module")
 def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[BigQueryStore]:
-    with running(tmp_path_factory.mktemp("bigquery")) as client:
+    with serving(tmp_path_factory.mktemp("bigquery")) as address:
+        client = client_of(address)
         apply_schema(client, DATASET, location="EU")
         apply_team_views(client, DATASET, TEAMS)
         yield BigQueryStore(DATASET, client=client, retries=False)
@@ -143,3 +152,83 @@ def test_a_team_that_cannot_be_is_refused_before_anything_is_made(
     with pytest.raises(ConfigError) as refused:
         apply_team_views(store.client, f"{PROJECT}.not_there", teams)
     assert said in str(refused.value)
+
+
+def test_a_table_of_an_older_version_gains_its_columns_and_keeps_its_days(store: BigQueryStore) -> None:
+    client, name = store.client, f"{DATASET}.habits"
+    lacking = ("tool", "country", "network")
+    older = BigQueryTable(name, schema=[field for field in client.get_table(name).schema if field.name not in lacking])
+    older.labels = {"schema_version": "1"}
+    older.time_partitioning = TimePartitioning(field="day", type_="DAY", expiration_ms=30 * 86_400_000)
+    client.delete_table(name)
+    client.create_table(older)
+    assert apply_schema(client, DATASET) == [
+        f"brought the table {name} from version 1 to 2: tool, country, network",
+    ]
+    table = client.get_table(name)
+    assert set(lacking) <= {field.name for field in table.schema}
+    assert table.time_partitioning.expiration_ms == 30 * 86_400_000  # what an operator chose
+    assert apply_schema(client, DATASET) == []
+
+
+def test_a_dataset_of_a_newer_version_is_left_as_it_is(store: BigQueryStore) -> None:
+    client = store.client
+    client.delete_table(f"{DATASET}.teams")
+    set_version(client, 99)
+    with pytest.raises(BackendError, match=r"mutes has version 99, this bindwatch knows 1: use a newer one"):
+        apply_schema(client, DATASET)
+    with pytest.raises(NotFound):
+        client.get_table(f"{DATASET}.teams")
+    set_version(client, 1)
+    assert apply_schema(client, DATASET) == [f"made the view {DATASET}.teams"]
+
+
+def set_version(client: Client, version: int) -> None:
+    table = client.get_table(f"{DATASET}.mutes")
+    table.labels = {"schema_version": str(version)}
+    client.update_table(table, ["labels"])
+
+
+def test_a_column_inside_of_a_record_is_added_too() -> None:
+    commands = SchemaField("commands", "STRING", mode="REPEATED")
+    there = [SchemaField("fix", "RECORD", description="own", fields=[commands]), SchemaField("gone", "STRING")]
+    wanted = [
+        SchemaField("fix", "RECORD", fields=[commands, SchemaField("undo", "STRING")]),
+        SchemaField("new", "STRING"),
+    ]
+    merged, added = with_missing(there, wanted)
+    assert added == ["fix.undo", "new"]
+    assert [field.name for field in merged] == ["fix", "gone", "new"]
+    assert [field.name for field in merged[0].fields] == ["commands", "undo"]
+    assert merged[0].description == "own"
+    assert with_missing(merged, wanted) == (merged, [])
+
+
+def test_the_command_prepares_and_says_what_it_did(store: BigQueryStore, tmp_path: Path) -> None:
+    with gateway(store.client._connection.API_BASE_URL) as gate:
+        environ = gate.environ(tmp_path)
+        asked = ("--store", f"bigquery:{DATASET}")
+        done = bindwatch("prepare", *asked, "--team", "shop=group:shop@example.com", **environ)
+        assert f"{DATASET} is up to date" in done.stderr
+        assert f"team shop finds its findings in {DATASET}_team_shop" in done.stderr
+        assert done.returncode == 0
+        absent = bindwatch("findings", "--store", f"bigquery:{PROJECT}.absent", **environ)
+        assert absent.returncode == 2
+        assert "bindwatch prepare" in absent.stderr
+        wrong = bindwatch("prepare", *asked, "--team", "shop", **environ)
+        assert wrong.returncode == 2
+        assert "expected TEAM=MEMBER" in wrong.stderr
+
+
+def bindwatch(*args: str, **environ: str) -> subprocess.CompletedProcess[str]:
+    done = subprocess.run(
+        [sys.executable, "-m", "bindwatch", *args],
+        capture_output=True,
+        cwd=SOURCE,
+        env={"PATH": os.environ["PATH"], **environ},
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert "Traceback" not in done.stderr
+    return done
