@@ -92,6 +92,11 @@ def a_snapshot(number: int, version: int) -> Row:
     }
 
 
+def a_sink(snapshot: Row) -> Row:
+    """The state of a sink, where the policy of something was."""
+    return snapshot | {"snapshot_key": f"sink {snapshot['snapshot_key']}", "kind": "sink", "grants": []}
+
+
 class Company:
     """Makes entries, findings and everything else at random, the same for the same seed."""
 
@@ -197,7 +202,7 @@ class Company:
             Table.RUNS: runs,
             Table.FINDING_EVENTS: events,
             Table.MUTES: mutes,
-            Table.SNAPSHOTS: [*snapshots, *(item | {"kind": "sink", "grants": []} for item in snapshots[:8])],
+            Table.SNAPSHOTS: [*snapshots, *(a_sink(item) for item in snapshots[:8])],
             Table.DELIVERIES: [a_delivery(number) for number in range(40)],
             Table.PROJECT_TEAMS: [a_label(number) for number in range(30)],
         }

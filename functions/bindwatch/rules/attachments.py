@@ -52,7 +52,11 @@ def attached_account(entry: LogEntry) -> str:
     request = entry.request
     if entry.service == IAM:
         return (request.text("name").rpartition("/")[2] or entry.target).lower()
-    for item in (*request.documents("serviceAccounts"), *request.documents("properties.serviceAccounts")):
+    for item in (
+        *request.documents("serviceAccounts"),
+        *request.documents("properties.serviceAccounts"),
+        *request.documents("instanceProperties.serviceAccounts"),
+    ):
         if email := item.text("email"):
             return email.lower()
     found = (request.text(path).rpartition("/")[2] for path in _ACCOUNT_AT)
@@ -68,6 +72,7 @@ def attached_account(entry: LogEntry) -> str:
         *activity(
             "compute.googleapis.com",
             "*.compute.instances.insert",
+            "*.compute.instances.bulkInsert",
             "*.compute.instances.setServiceAccount",
             "*.compute.instanceTemplates.insert",
         ),
@@ -161,7 +166,7 @@ def service_account_attached(entry: LogEntry, context: Context) -> Iterator[Matc
 
 def _attaches(entry: LogEntry) -> bool:
     """Whether a machine was made with an account: that is asked for by a permission of its own."""
-    if not entry.method.endswith(".instances.insert") or not entry.permissions:
+    if not entry.method.endswith((".instances.insert", ".instances.bulkInsert")) or not entry.permissions:
         return True
     return _SETS_ACCOUNT in entry.granted_permissions or bool(attached_account(entry))
 

@@ -200,18 +200,18 @@ def cluster_identity_from_outside(entry: LogEntry, context: Context) -> Iterator
 
     ## Known false positives
     Nodes with public addresses: their pods reach the endpoint through the node's address. Calls of a program that is no
-    person's tool therefore weigh less, and those of the node's own programs are left out.
+    person's tool therefore weigh less, and those of the programs of nodes and of Google's own controllers are left out.
 
     ## Blind spots
     An intruder on Google Cloud looks like a node.
     """
     name = entry.authentication.principal_email
-    if not name.startswith(_INSIDE) or not comes_from_internet(entry):
+    if not name.startswith("system:") or name in _NOBODY or not comes_from_internet(entry):
         return  # most calls are the control plane's: ask the cheap questions first
     caller = entry.caller
     by_hand = _BY_HAND.search(entry.user_agent) is not None
-    node = name.startswith("system:node:")
-    if caller is None or (node and entry.user_agent and not by_hand) or _is_probe(entry):
+    own = entry.user_agent and not by_hand and not name.startswith(("system:serviceaccount:", "system:kube-"))
+    if caller is None or own or _is_probe(entry):
         return
     if is_pod(caller) and is_platform_namespace(caller.namespace) and not by_hand:
         return
@@ -225,7 +225,7 @@ def cluster_identity_from_outside(entry: LogEntry, context: Context) -> Iterator
     )
 
 
-_INSIDE: Final = ("system:serviceaccount:", "system:node:", "system:kube-")
+_NOBODY: Final = frozenset({"system:anonymous", "system:unauthenticated"})
 # Tools that a person starts; controllers are built on client-go and say their own name.
 _BY_HAND: Final = re.compile(r"(?i)^(?:kubectl|curl|wget|python|k9s|helm|lens|postman|httpie|peirates|kubeletmein)")
 

@@ -31,6 +31,11 @@ class _Power:
     severity: Severity
     worth: str
 
+    @property
+    def of_any_resource(self) -> frozenset[str]:
+        """The other spelling of its subresources, which Kubernetes takes too: `*/exec`."""
+        return frozenset(f"*/{name.partition('/')[2]}" for name in self.resources if "/" in name)
+
 
 _EXEC: Final = (
     _Power(
@@ -174,7 +179,7 @@ def _powers(entry: LogEntry, context: Context, powers: tuple[_Power, ...]) -> It
     target = object_of(entry)
     for power in powers:
         for _, resources, verbs in _granted(entry):
-            if resources & power.resources and verbs & power.verbs:
+            if verbs & power.verbs and resources & (power.resources | power.of_any_resource):
                 yield Match(
                     subject=f"{target}: {power.worth}",
                     title=f"The role {target} may {power.worth} {_scope(target)}",

@@ -68,7 +68,8 @@ def hierarchy_policy_changed(entry: LogEntry, context: Context) -> Iterator[Matc
     """
     if not entry.scope.startswith(("organizations/", "folders/")):
         return
-    if not entry.raw_resource_name.startswith(("organizations/", "folders/")):
+    name = entry.raw_resource_name
+    if name and not name.startswith(("organizations/", "folders/")):
         return
     severity = _by_whom(entry, context, Severity.MEDIUM)
     if severity is not None:

@@ -61,6 +61,7 @@ def service_account_fan_out(row: WindowRow, context: Context) -> Iterator[Match]
     counted=Counted(least=20, refused=True),
     techniques=["T1087.004", "T1069.003"],
     equivalents=[
+        "panther:GCP.Service.Account.Access.Denied",
         "elastic:ml_gcp_error_message_spike",
         "scc:EXCESSIVE_FAILED_ATTEMPT",
         "scc:AGENT_ENGINE_EXCESSIVE_FAILED_ATTEMPT",
