@@ -377,7 +377,7 @@ def compare(one: SqlStore, other: SqlStore) -> dict[str, int]:
     given |= {"finding_id": max(open_now, key=lambda finding_id: told(one, finding_id))}
     for folder in ("queries", "windows", "store"):
         for name, question in questions(folder).items():
-            if name in ("standing", "known_policies", "deliveries"):
+            if name in ("standing", "known_policies", "known_states", "deliveries"):
                 continue
             known = {
                 item.name: given[item.name]
@@ -413,6 +413,7 @@ def compare(one: SqlStore, other: SqlStore) -> dict[str, int]:
         assert rows(one, "store/deliveries", of_some) == rows(other, "store/deliveries", of_some)
         counts["store/deliveries"] = len(rows(one, "store/deliveries", of_some))
         assert one.known_policies(projects) == other.known_policies(projects)
+        assert one.known_states(projects) == other.known_states(projects) != {}
         assert sorted(map(str, one.standing(**asked))) == sorted(map(str, other.standing(**asked)))  # type: ignore[arg-type]
     return counts
 

@@ -333,7 +333,7 @@ def test_a_store_compares_with_the_last_audit(name: str, store: DuckDBStore) -> 
     for minutes in (0, 3):
         run = begin_audit(store, scope="", as_of=at(minutes), now=at(minutes))
         reconcile(run, seen, Verdict(), (), store, now=at(minutes))
-    assert len(store.known_states()) == 1
+    assert len(store.known_states(None)) == 1
     check(story, list(Engine(Context(), LOG_RULES).judge_entry(with_previous(from_dict(story.after), store)).findings))
 
 

@@ -107,7 +107,7 @@ def test_a_store_compares_with_the_audit_and_with_what_came_since(store: DuckDBS
     for minutes in (0, 3):
         run = begin_audit(store, scope="", as_of=at(minutes), now=at(minutes))
         reconcile(run, inventory(), Verdict(), (), store, now=at(minutes))
-    assert len(store.known_states()) == 1
+    assert len(store.known_states(None)) == 1
     found = []
     for value in (updated(5, NEW, "attributeCondition"), updated(9, {"attributeCondition": ""}, "attributeCondition")):
         entry = with_previous(from_dict(value), store)

@@ -78,9 +78,10 @@ class SqlStore(ABC):
         row = self.latest_snapshot(resource, kind, before=before)
         return None if row is None else json.loads(row["content"])
 
-    def known_states(self) -> Mapping[tuple[str, str], str]:
+    def known_states(self, projects: Sequence[str] | None) -> Mapping[tuple[str, str], str]:
         """See `FindingStore.known_states`."""
-        return {(row["resource"], row["kind"]): row["snapshot_key"] for row in self.ask("store/known_states", {})}
+        answer = self.ask("store/known_states", {"projects": tuple(projects or ()), "everywhere": projects is None})
+        return {(row["resource"], row["kind"]): row["snapshot_key"] for row in answer}
 
     def known_teams(self) -> Mapping[str, str]:
         """See `FindingStore.known_teams`."""

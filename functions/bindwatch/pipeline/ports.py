@@ -119,8 +119,9 @@ class FindingStore(Protocol):
     def state_before(self, resource: str, kind: str, before: datetime) -> Mapping[str, str] | None:
         """The fields of an object (a provider, a sink) as last known before then; None where none were known."""
 
-    def known_states(self) -> Mapping[tuple[str, str], str]:
-        """The key of the last known state of each object that is no policy, by its name and kind."""
+    def known_states(self, projects: Sequence[str] | None) -> Mapping[tuple[str, str], str]:
+        """The key of the last known state of each object that is no policy, by its name and kind, in these projects
+        (None: in all)."""
 
     def known_teams(self) -> Mapping[str, str]:
         """Whose each project (its id) was when it was last seen: the team, "" for one that is nobody's any more."""

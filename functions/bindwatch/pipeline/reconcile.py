@@ -135,7 +135,7 @@ def reconcile(
     notes += [failure_row(failure, recorded_at=now, run=rows) for failure in verdict.failures]
     known = store.known_policies(projects)
     kept = list(snapshots_of_inventory(inventory, known, run.as_of, projects=projects))
-    kept += states_of_inventory(inventory, store.known_states(), run.as_of)
+    kept += states_of_inventory(inventory, lambda: store.known_states(projects), run.as_of)
     store.append({Table.FINDING_EVENTS: change.events, Table.RUNS: notes, Table.SNAPSHOTS: kept})
     return change.summary()
 

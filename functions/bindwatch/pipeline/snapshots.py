@@ -7,7 +7,7 @@ given the state before, and the rules compare.
 """
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Any, Final, Protocol
@@ -182,11 +182,18 @@ def _state_row(resource: str, project: str, kind: str, fields: Mapping[str, str]
     }
 
 
-def states_of_inventory(inventory: Inventory, known: Mapping[tuple[str, str], str], seen_at: datetime) -> Iterator[Row]:
-    """The objects of an inventory of which the state is kept and not as last `known` (key by resource and kind)."""
+def states_of_inventory(
+    inventory: Inventory, known: Callable[[], Mapping[tuple[str, str], str]], seen_at: datetime
+) -> Iterator[Row]:
+    """The objects of an inventory of which the state is kept and not as last `known` (key by resource and kind).
+
+    What is known is asked for where there is such an object.
+    """
+    before: Mapping[tuple[str, str], str] | None = None
     for (resource, kind), state in _states_of(inventory):
         row = _state_row(resource, inventory.project_of(resource), kind, state, seen_at)
-        if known.get((resource, kind)) != row["snapshot_key"]:
+        before = known() if before is None else before
+        if before.get((resource, kind)) != row["snapshot_key"]:
             yield row
 
 
