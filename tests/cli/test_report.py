@@ -185,6 +185,14 @@ def test_teams_are_those_of_the_settings_or_of_the_labels(tmp_path: Path) -> Non
     teams = re.search(r'<select id="team">(.*?)</select>', page, re.DOTALL)
     assert teams is not None
     assert {"analytics", "shopping"} == set(re.findall(r'value="(\w+)"', teams[1]))
+    # A store remembers them: neither the labels nor the settings need to be at hand.
+    store = tmp_path / "kept.duckdb"
+    files = (DEMO, tmp_path / "labels.json")
+    bindwatch("scan", *files, "--settings", settings, "--as-of", MOMENT, "--store", store, "-q", code=1)
+    page, _ = bindwatch("report", "--store", store, "--as-of", MOMENT, "-q", cwd=DEMO)
+    teams = re.search(r'<select id="team">(.*?)</select>', page, re.DOTALL)
+    assert teams is not None
+    assert {"analytics", "shopping"} == set(re.findall(r'value="(\w+)"', teams[1]))
 
 
 def test_exceptions_mute_and_are_shown(tmp_path: Path) -> None:
