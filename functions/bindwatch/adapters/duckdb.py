@@ -34,12 +34,14 @@ class DuckDBStore(SqlStore):
     Appending the same rows again leaves the file as it was. Safe for several threads, one at a time.
     """
 
-    def __init__(self, path: str = ":memory:") -> None:
+    def __init__(self, path: str = ":memory:", *, lazy: bool = False) -> None:
+        """Open or make it; a `lazy` store makes a view when a question leans on it, not a tenth of a second before."""
         import duckdb  # here: it costs a quarter of a second, and a scan without a store does not need it
 
         self.path = path
         self._lock = threading.Lock()
         self._views: set[str] = set()
+        self._is_lazy = lazy
         self._error: type[Exception] = duckdb.Error
         if path != ":memory:" and not Path(path).parent.is_dir():
             raise ConfigError([f"store {path}: there is no directory {Path(path).parent}"])
@@ -157,7 +159,7 @@ class DuckDBStore(SqlStore):
             else:
                 self._migrate(schema)
             execute("insert or replace into schema_versions values (?, ?)", [table.value, schema.version])
-        if self.path == ":memory:":  # nobody else reads it, and making all takes longer than most that is asked
+        if self._is_lazy:
             return
         sum_of_views = crc32("".join(sql_text(f"views/{name}", "duckdb") for name in views_in_order()).encode())
         if known.get(_VIEWS) != sum_of_views:

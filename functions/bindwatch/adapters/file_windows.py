@@ -130,7 +130,7 @@ class FileWindows:
             return NOTHING
         from bindwatch.adapters.duckdb import DuckDBStore  # a quarter of a second, only where it is needed
 
-        with DuckDBStore() as store:
+        with DuckDBStore(lazy=True) as store:
             moments = [moment for item in self._noted if (moment := parse_time(item.observed_at)) is not None]
             last = max(self._last, *moments) if moments else self._last
             record(self._noted, store, now=last)
