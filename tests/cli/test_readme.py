@@ -59,7 +59,7 @@ def test_each_task_of_every_day_takes_two_commands_at_most_and_runs(tmp_path: Pa
             if " show " in line:
                 assert "gcloud projects remove-iam-policy-binding" in done.stdout
             if " mute " in line:
-                assert "1 findings match now" in done.stdout
+                assert "1 finding matches now" in done.stdout
     for name in ("report.html", "ticket.md", "bindwatch.sarif"):
         assert (tmp_path / name).stat().st_size > 1_000
 
