@@ -36,9 +36,9 @@ MEMBERS = (
 def resources() -> Iterator[str]:
     """A resource of every kind that gcloud can change the policy of."""
     for target in TARGETS:
-        yield re.sub(
-            r"\(\?P<(\w+)>\[\^/\]\+\)", lambda match: NAMES.get(match[1], f"a-{match[1]}"), target.pattern.pattern
-        ).replace("\\", "")
+        yield re.sub(r"\{(\w+)\}", lambda match: NAMES.get(match[1], f"a-{match[1]}"), target.template).replace(
+            "\\", ""
+        )
 
 
 @pytest.mark.parametrize("resource", list(resources()), ids=lambda name: name[2:])

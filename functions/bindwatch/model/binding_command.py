@@ -8,6 +8,7 @@ import json
 import re
 import shlex
 from dataclasses import dataclass
+from functools import cache
 from typing import Final
 
 from bindwatch.model.policy import Condition
@@ -19,17 +20,27 @@ _NAME: Final = re.compile(r"\{(\w+)\}")
 class Target:
     """How gcloud names one kind of resource: the words before the verb, those after it, and what it can do there."""
 
-    pattern: re.Pattern[str]
+    template: str
+    start: str
     group: str
     arguments: str
     takes_conditions: bool
     edits_bindings: bool
 
+    def parts(self, resource: str) -> re.Match[str] | None:
+        """The parts of the name of a resource of this kind; None where it is of another."""
+        return _pattern(self.template).fullmatch(resource) if resource.startswith(self.start) else None
+
+
+@cache  # few of the many kinds are ever asked for
+def _pattern(template: str) -> re.Pattern[str]:
+    # A part of a name ends at the next slash; in one of the Cloud Asset Inventory nothing else is special.
+    return re.compile(_NAME.sub(lambda match: f"(?P<{match[1]}>[^/]+)", template.replace(".", r"\.")))
+
 
 def _target(template: str, group: str, arguments: str, can: str = "") -> Target:
-    # A part of a name ends at the next slash; in one of the Cloud Asset Inventory nothing else is special.
-    pattern = _NAME.sub(lambda match: f"(?P<{match[1]}>[^/]+)", template.replace(".", r"\."))
-    return Target(re.compile("//" + pattern), group, arguments, can == "", can != "whole policies")
+    name = "//" + template
+    return Target(name, name.partition("{")[0], group, arguments, can == "", can != "whole policies")
 
 
 _PLAIN: Final = "no conditions"
@@ -173,7 +184,7 @@ def whole_policy_command(resource: str, edit: str) -> str:
     The etag that is read with the policy refuses to overwrite what others changed in between.
     """
     for target in TARGETS:
-        if found := target.pattern.fullmatch(resource):
+        if found := target.parts(resource):
             return _whole_policy(target.group.split(), _filled(target.arguments, found), edit)
     return ""
 
@@ -184,7 +195,7 @@ def _filled(arguments: str, found: re.Match[str]) -> list[str]:
 
 def _of_gcloud(verb: str, resource: str, role: str, member: str, condition: Condition | None) -> str:
     for target in TARGETS:
-        if found := target.pattern.fullmatch(resource):
+        if found := target.parts(resource):
             arguments = _filled(target.arguments, found)
             if not target.edits_bindings or (condition is not None and not target.takes_conditions):
                 return _whole_policy(target.group.split(), arguments, _edit(verb, role, member, condition))

@@ -5,7 +5,8 @@ POSIX shell and hold real names only.
 """
 
 import shlex
-from dataclasses import dataclass
+
+import msgspec
 
 from bindwatch.model.binding_command import binding_command
 from bindwatch.model.cloud_change import CloudChange
@@ -14,8 +15,7 @@ from bindwatch.model.policy import Condition
 from bindwatch.model.workload_change import WorkloadChange
 
 
-@dataclass(frozen=True, slots=True)
-class AddBinding:
+class AddBinding(msgspec.Struct, frozen=True):
     """Give `member` the role on the resource (a canonical full resource name)."""
 
     resource: str
@@ -32,8 +32,7 @@ class AddBinding:
         return RemoveBinding(self.resource, self.role, self.member, self.condition)
 
 
-@dataclass(frozen=True, slots=True)
-class RemoveBinding:
+class RemoveBinding(msgspec.Struct, frozen=True):
     """Take the role on the resource away from `member`."""
 
     resource: str
@@ -52,8 +51,7 @@ class RemoveBinding:
         return AddBinding(self.resource, self.role, self.member, self.condition)
 
 
-@dataclass(frozen=True, slots=True)
-class SetServiceAccountEnabled:
+class SetServiceAccountEnabled(msgspec.Struct, frozen=True):
     """Enable or disable a service account. Disabling rejects the tokens already issued."""
 
     email: str
@@ -70,8 +68,7 @@ class SetServiceAccountEnabled:
         return SetServiceAccountEnabled(self.email, not self.enabled, self.project)
 
 
-@dataclass(frozen=True, slots=True)
-class CreateServiceAccount:
+class CreateServiceAccount(msgspec.Struct, frozen=True):
     """Create a user-managed service account."""
 
     email: str
@@ -90,8 +87,7 @@ class CreateServiceAccount:
         return DeleteServiceAccount(self.email, self.project)
 
 
-@dataclass(frozen=True, slots=True)
-class DeleteServiceAccount:
+class DeleteServiceAccount(msgspec.Struct, frozen=True):
     """Delete a service account; it can be restored by its unique id for 30 days."""
 
     email: str
@@ -107,8 +103,7 @@ class DeleteServiceAccount:
         return UndeleteServiceAccount(self.unique_id, self.email, self.project) if self.unique_id else None
 
 
-@dataclass(frozen=True, slots=True)
-class UndeleteServiceAccount:
+class UndeleteServiceAccount(msgspec.Struct, frozen=True):
     """Restore a deleted service account, with its old bindings, within 30 days."""
 
     unique_id: str
@@ -124,8 +119,7 @@ class UndeleteServiceAccount:
         return DeleteServiceAccount(self.email, self.project, self.unique_id) if self.email else None
 
 
-@dataclass(frozen=True, slots=True)
-class DeleteServiceAccountKey:
+class DeleteServiceAccountKey(msgspec.Struct, frozen=True):
     """Delete a key of a service account. What uses it stops working; it cannot be restored."""
 
     email: str
@@ -150,8 +144,7 @@ class DeleteServiceAccountKey:
         return None
 
 
-@dataclass(frozen=True, slots=True)
-class SetServiceAccountKeyEnabled:
+class SetServiceAccountKeyEnabled(msgspec.Struct, frozen=True):
     """Enable or disable a key of a service account: the reversible half of deleting it."""
 
     email: str
@@ -177,8 +170,7 @@ class SetServiceAccountKeyEnabled:
         return SetServiceAccountKeyEnabled(self.email, self.key_id, not self.enabled, self.project)
 
 
-@dataclass(frozen=True, slots=True)
-class AnnotateKubernetesServiceAccount:
+class AnnotateKubernetesServiceAccount(msgspec.Struct, frozen=True):
     """Set one annotation of a Kubernetes service account, or remove it where `value` is empty."""
 
     namespace: str
@@ -209,8 +201,7 @@ class AnnotateKubernetesServiceAccount:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class CreateKubernetesServiceAccount:
+class CreateKubernetesServiceAccount(msgspec.Struct, frozen=True):
     """Create a Kubernetes service account."""
 
     namespace: str
@@ -226,8 +217,7 @@ class CreateKubernetesServiceAccount:
         return None
 
 
-@dataclass(frozen=True, slots=True)
-class EnableService:
+class EnableService(msgspec.Struct, frozen=True):
     """Enable an API in a project."""
 
     project: str
@@ -242,8 +232,7 @@ class EnableService:
         return DisableService(self.project, self.service)
 
 
-@dataclass(frozen=True, slots=True)
-class DisableService:
+class DisableService(msgspec.Struct, frozen=True):
     """Disable an API in a project."""
 
     project: str
@@ -258,8 +247,7 @@ class DisableService:
         return EnableService(self.project, self.service)
 
 
-@dataclass(frozen=True, slots=True)
-class SetClusterWorkloadPool:
+class SetClusterWorkloadPool(msgspec.Struct, frozen=True):
     """Turn Workload Identity on for a cluster. Its node pools stay as they are: each needs its own change."""
 
     project: str
@@ -284,8 +272,7 @@ class SetClusterWorkloadPool:
         return SetClusterWorkloadPool(self.project, self.location, self.cluster, "") if self.pool else None
 
 
-@dataclass(frozen=True, slots=True)
-class SetNodePoolMetadata:
+class SetNodePoolMetadata(msgspec.Struct, frozen=True):
     """Choose the metadata server of a node pool (`GKE_METADATA`, `GCE_METADATA`). Recreates the nodes."""
 
     project: str
@@ -316,8 +303,7 @@ class SetNodePoolMetadata:
         return SetNodePoolMetadata(self.project, self.location, self.cluster, self.node_pool, before, self.mode)
 
 
-@dataclass(frozen=True, slots=True)
-class Run:
+class Run(msgspec.Struct, frozen=True):
     """A command of its own kind, with the command that undoes it where there is one.
 
     For changes that no inventory models; arguments are plain strings, quoted here.

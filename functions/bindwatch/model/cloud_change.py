@@ -2,13 +2,13 @@
 
 import json
 import shlex
-from dataclasses import dataclass
+
+import msgspec
 
 from bindwatch.model.binding_command import whole_policy_command
 
 
-@dataclass(frozen=True, slots=True)
-class SetPrivateGoogleAccess:
+class SetPrivateGoogleAccess(msgspec.Struct, frozen=True):
     """Let the private addresses of a subnet reach Google's APIs, or stop letting them."""
 
     project: str
@@ -29,8 +29,7 @@ class SetPrivateGoogleAccess:
         return SetPrivateGoogleAccess(self.project, self.region, self.subnet, not self.enabled)
 
 
-@dataclass(frozen=True, slots=True)
-class SetUniformAccess:
+class SetUniformAccess(msgspec.Struct, frozen=True):
     """Let IAM alone decide on a bucket, without access control lists of its objects; or let those count again."""
 
     bucket: str
@@ -46,8 +45,7 @@ class SetUniformAccess:
         return SetUniformAccess(self.bucket, not self.enabled)
 
 
-@dataclass(frozen=True, slots=True)
-class AllowFirewallEgress:
+class AllowFirewallEgress(msgspec.Struct, frozen=True):
     """Add a firewall rule that lets nodes reach some ranges on a TCP port; a lower `priority` number wins."""
 
     project: str
@@ -72,8 +70,7 @@ class AllowFirewallEgress:
         return DeleteFirewallRule(self.project, self.name)
 
 
-@dataclass(frozen=True, slots=True)
-class DeleteFirewallRule:
+class DeleteFirewallRule(msgspec.Struct, frozen=True):
     """Delete a firewall rule."""
 
     project: str
@@ -88,8 +85,7 @@ class DeleteFirewallRule:
         return None
 
 
-@dataclass(frozen=True, slots=True)
-class AddInternetRoute:
+class AddInternetRoute(msgspec.Struct, frozen=True):
     """Add a route from a network to the internet gateway for one range: Private Google Access needs one, too."""
 
     project: str
@@ -110,8 +106,7 @@ class AddInternetRoute:
         return DeleteRoute(self.project, self.name)
 
 
-@dataclass(frozen=True, slots=True)
-class DeleteRoute:
+class DeleteRoute(msgspec.Struct, frozen=True):
     """Delete a route."""
 
     project: str
@@ -126,8 +121,7 @@ class DeleteRoute:
         return None
 
 
-@dataclass(frozen=True, slots=True)
-class ExceptFromDenyPolicy:
+class ExceptFromDenyPolicy(msgspec.Struct, frozen=True):
     """Except a principal (in the spelling of deny policies) from every rule of a deny policy that has a permission."""
 
     policy: str
@@ -157,8 +151,7 @@ class ExceptFromDenyPolicy:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class ExtendBoundary:
+class ExtendBoundary(msgspec.Struct, frozen=True):
     """Make a resource (full name of a project, folder or organization) eligible under a principal access boundary."""
 
     policy: str
@@ -180,8 +173,7 @@ class ExtendBoundary:
         return ExtendBoundary(self.policy, self.organization, self.resource, not self.eligible)
 
 
-@dataclass(frozen=True, slots=True)
-class RelaxOrgPolicy:
+class RelaxOrgPolicy(msgspec.Struct, frozen=True):
     """Except a project from an organization policy: a boolean one, or (with `value`) a list of allowed values."""
 
     project: str
@@ -198,8 +190,7 @@ class RelaxOrgPolicy:
         return InheritOrgPolicy(self.project, self.constraint)
 
 
-@dataclass(frozen=True, slots=True)
-class InheritOrgPolicy:
+class InheritOrgPolicy(msgspec.Struct, frozen=True):
     """Remove a project's own setting of a constraint, so that what it inherits holds again."""
 
     project: str
@@ -214,8 +205,7 @@ class InheritOrgPolicy:
         return None
 
 
-@dataclass(frozen=True, slots=True)
-class LogDataAccess:
+class LogDataAccess(msgspec.Struct, frozen=True):
     """Write data-access logs of a service in a project, folder or organization, and exempt nobody from these types."""
 
     resource: str
@@ -237,8 +227,7 @@ class LogDataAccess:
         return None
 
 
-@dataclass(frozen=True, slots=True)
-class EndLogExemption:
+class EndLogExemption(msgspec.Struct, frozen=True):
     """Write the data-access logs of a service for a member, too, that was exempt from some of them or from all."""
 
     resource: str
@@ -259,8 +248,7 @@ class EndLogExemption:
         return None
 
 
-@dataclass(frozen=True, slots=True)
-class RegisterInFleet:
+class RegisterInFleet(msgspec.Struct, frozen=True):
     """Register a GKE cluster in a fleet (again) so that the fleet's pool vouches for its workloads."""
 
     fleet_project: str
@@ -285,8 +273,7 @@ class RegisterInFleet:
         return None
 
 
-@dataclass(frozen=True, slots=True)
-class Wait:
+class Wait(msgspec.Struct, frozen=True):
     """Wait for a change to spread."""
 
     seconds: int

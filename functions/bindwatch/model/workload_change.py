@@ -5,15 +5,15 @@ A pod that nothing owns cannot be changed in place: its command writes it anew (
 
 import json
 import shlex
-from dataclasses import dataclass
 from typing import Any, Final
+
+import msgspec
 
 # What `kubectl set` can change in place; a CronJob's template lies deeper, and a pod's identity is fixed.
 _SETTABLE: Final = frozenset({"deployment", "statefulset", "daemonset", "replicaset", "job"})
 
 
-@dataclass(frozen=True, slots=True)
-class WorkloadRef:
+class WorkloadRef(msgspec.Struct, frozen=True):
     """A Deployment, CronJob, Pod… by kind and name, in the cluster of a kubectl context ('' is the current one)."""
 
     kind: str
@@ -27,8 +27,7 @@ class WorkloadRef:
         return f"{self.kind.lower()}/{self.name}"
 
 
-@dataclass(frozen=True, slots=True)
-class SetPodServiceAccount:
+class SetPodServiceAccount(msgspec.Struct, frozen=True):
     """Let the pods of a workload run as another Kubernetes service account. Restarts them."""
 
     workload: WorkloadRef
@@ -48,8 +47,7 @@ class SetPodServiceAccount:
         return SetPodServiceAccount(self.workload, self.previous, self.account)
 
 
-@dataclass(frozen=True, slots=True)
-class SetHostNetwork:
+class SetHostNetwork(msgspec.Struct, frozen=True):
     """Take the pods of a workload off the node's network, or put them on it. Restarts them."""
 
     workload: WorkloadRef
@@ -64,8 +62,7 @@ class SetHostNetwork:
         return SetHostNetwork(self.workload, not self.enabled)
 
 
-@dataclass(frozen=True, slots=True)
-class SelectNodes:
+class SelectNodes(msgspec.Struct, frozen=True):
     """Bind the pods of a workload to nodes with a label; an empty value takes the label out of the selector again."""
 
     workload: WorkloadRef
@@ -81,8 +78,7 @@ class SelectNodes:
         return SelectNodes(self.workload, self.label, "") if self.value else None
 
 
-@dataclass(frozen=True, slots=True)
-class SetPodVariable:
+class SetPodVariable(msgspec.Struct, frozen=True):
     """Set an environment variable of every container of a workload, or remove it where `value` is empty."""
 
     workload: WorkloadRef
@@ -107,8 +103,7 @@ class SetPodVariable:
         return SetPodVariable(self.workload, self.variable, self.previous, self.value)
 
 
-@dataclass(frozen=True, slots=True)
-class MountFleetToken:
+class MountFleetToken(msgspec.Struct, frozen=True):
     """Give the pods of a workload the projected token and the credential file of a fleet's pool."""
 
     workload: WorkloadRef
@@ -140,8 +135,7 @@ class MountFleetToken:
         return None
 
 
-@dataclass(frozen=True, slots=True)
-class EgressPort:
+class EgressPort(msgspec.Struct, frozen=True):
     """Where a network policy lets traffic out to: an address range (empty: any), a protocol and a port."""
 
     cidr: str
@@ -149,8 +143,7 @@ class EgressPort:
     port: int
 
 
-@dataclass(frozen=True, slots=True)
-class AllowEgress:
+class AllowEgress(msgspec.Struct, frozen=True):
     """Add a network policy that lets some pods reach some addresses. It takes nothing from other policies."""
 
     namespace: str
@@ -187,8 +180,7 @@ class AllowEgress:
         return DeleteNetworkPolicy(self.namespace, self.name, self.context)
 
 
-@dataclass(frozen=True, slots=True)
-class DeleteNetworkPolicy:
+class DeleteNetworkPolicy(msgspec.Struct, frozen=True):
     """Delete a network policy."""
 
     namespace: str
