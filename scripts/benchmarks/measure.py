@@ -57,9 +57,9 @@ def in_turn(
 
 
 def environment(**more: str) -> dict[str, str]:
-    """The environment of a process that runs the code of this repository."""
+    """The environment of a process that runs the code of this repository, compiled once as what is installed is."""
     path = os.pathsep.join(str(ROOT / folder) for folder in ("functions", "tests", "scripts"))
-    return {**os.environ, "PYTHONPATH": path, **more}
+    return {**os.environ, "PYTHONPATH": path, "PYTHONDONTWRITEBYTECODE": "", **more}
 
 
 def run_python(arguments: Sequence[str], **more: str) -> subprocess.CompletedProcess[str]:
