@@ -114,6 +114,11 @@ class Engine:
         entry = LogEntry(facts, line)
         return entry, self._judge(entry, hash(facts))
 
+    def judge_place(self, block: LogBlock, place: int) -> tuple[LogEntry, Verdict]:
+        """Judge one entry of a block, for who needs the entry as well. Raises InputError where it is none."""
+        entry = block.entry(place)
+        return entry, self._judge(entry, block.known[place])
+
     def judge_block(self, block: LogBlock, besides: Container[int] = ()) -> Iterator[tuple[int, Verdict | InputError]]:
         """Judge the entries of a block: what is not quiet, each with its place.
 
@@ -124,9 +129,8 @@ class Engine:
         for place in [place for place, known in enumerate(block.known) if known not in quiet]:
             if place in besides:
                 continue
-            known = block.known[place]
             try:
-                verdict = self._judge(block.entry(place), known)
+                _, verdict = self.judge_place(block, place)
             except InputError as error:
                 yield place, error
                 continue

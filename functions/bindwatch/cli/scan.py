@@ -169,7 +169,7 @@ def _store_logs(
         awaiting = telling_no_change(block)
         for place in range(len(block)):
             try:
-                entry, verdict = engine.judge_data(block.line(place))
+                entry, verdict = engine.judge_place(block, place)
                 time = entry.time
             except InputError as error:
                 yield place, error
