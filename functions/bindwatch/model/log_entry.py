@@ -528,6 +528,9 @@ def _log_of(log_name: str) -> str:
 
 
 def _grant(role: str, member: str, condition: Condition | None) -> Grant:
+    if ":" not in member and "@" in member:
+        # IAM takes no member without its kind: one that it took lost it where the log was converted.
+        member = f"{'serviceAccount' if member.endswith('.gserviceaccount.com') else 'user'}:{member}"
     if condition is not None and not (condition.expression or condition.title):
         condition = None
     return Grant(role, member, parse_member(member), condition)

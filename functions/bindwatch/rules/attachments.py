@@ -9,7 +9,7 @@ from bindwatch.model.principal import Principal, parse_email
 from bindwatch.model.resource import service_account_name
 from bindwatch.rule import Context, Match, log_rule
 from bindwatch.rules.callers import is_outsider, is_person, project_of_caller, same_project, weight_of_caller
-from bindwatch.rules.methods import IAM, activity
+from bindwatch.rules.methods import DEPLOYMENTS, IAM, activity
 from bindwatch.rules.responses import credential_misused, right_taken
 from bindwatch.rules.standing import reach_of_account
 from bindwatch.rules.weight import is_routine
@@ -89,7 +89,7 @@ def attached_account(entry: LogEntry) -> str:
             "google.cloud.run.v*.Jobs.CreateJob",
         ),
         *activity("cloudbuild.googleapis.com", "google.devtools.cloudbuild.v*.CloudBuild.CreateBuild*"),
-        *activity("deploymentmanager.googleapis.com", "*.deployments.insert"),
+        *DEPLOYMENTS,
         *activity("datafusion.googleapis.com", "google.cloud.datafusion.v*.DataFusion.CreateInstance"),
     ),
     techniques=["T1548.005", "T1578.002"],
@@ -123,10 +123,11 @@ def service_account_attached(entry: LogEntry, context: Context) -> Iterator[Matc
 
     ## Blind spots
     Where the default account is used the entry may not name it. Not every service writes the actAs record; it has no
-    caller address.
+    caller address. An entry of another service that lists no permission is the end of a long call, or was cut short: it
+    is not judged.
     """
     checked = [check for check in entry.permissions if check.permission in _RUNS_CODE]
-    if not checked and (entry.permissions or entry.operation.last):
+    if not checked and (entry.permissions or entry.service != IAM):
         return
     if not all(check.granted for check in checked):
         return

@@ -9,7 +9,7 @@ from bindwatch.model.log_entry import LogEntry
 from bindwatch.rule import Context, Match, log_rule
 from bindwatch.rules.callers import is_expected
 from bindwatch.rules.grant_risk import TAKEOVER
-from bindwatch.rules.methods import IAM, activity
+from bindwatch.rules.methods import DEPLOYMENTS, IAM, activity
 from bindwatch.rules.object_state import UNKNOWN_BEFORE, role_change, role_name
 
 
@@ -121,7 +121,7 @@ def custom_role_created(entry: LogEntry, context: Context) -> Iterator[Match]:
     "custom-role-updated",
     Severity.LOW,
     Category.THREAT,
-    methods=activity(IAM, "google.iam.admin.v1.UpdateRole"),
+    methods=(*activity(IAM, "google.iam.admin.v1.UpdateRole"), *DEPLOYMENTS),
     techniques=["T1098.003", "T1548"],
     equivalents=[
         "panther:GCP.IAM.CustomRoleChanges",
@@ -147,7 +147,7 @@ def custom_role_updated(entry: LogEntry, context: Context) -> Iterator[Match]:
     ## Blind spots
     Whether the caller holds the role is not in the entry.
     """
-    if entry.permissions and "iam.roles.update" not in entry.granted_permissions:
+    if (entry.permissions or entry.service != IAM) and "iam.roles.update" not in entry.granted_permissions:
         return
     role = role_name(entry)
     before, after = role_change(entry)
@@ -156,7 +156,9 @@ def custom_role_updated(entry: LogEntry, context: Context) -> Iterator[Match]:
     quiet = is_expected(entry.caller, context) or not added
     yield Match(
         subject=f"{entry.caller_key} changed {role}",
-        title=f"{entry.caller_name} changed custom role {role}",
+        title=f"{entry.caller_name} changed custom role {role}"
+        if entry.service == IAM
+        else f"{entry.caller_name} changed custom roles through {role or 'a deployment'}",
         severity=Severity.INFO if quiet else Severity.LOW,
         notes=(
             f"It now holds {len(added)} permissions. {UNKNOWN_BEFORE}"

@@ -201,10 +201,13 @@ def pool_provider_changed(entry: LogEntry, context: Context) -> Iterator[Match]:
     Set-up and planned changes: INFO for named automation.
 
     ## Blind spots
-    What was there before is not logged: where it is known, provider-trust-widened compares.
+    What was there before is not logged: where it is known, provider-trust-widened compares. Of an entry without its
+    request nobody knows what was set: it is LOW, and says so.
     """
     provider = written_provider(entry)
     if provider is None:
+        if not is_second_half(entry):
+            yield _unseen_change(entry, context)
         return
     body, name = provider.body, provider.name.rpartition("/")[2]
     heavy, notes = _heavy_changes(provider, body)
@@ -220,6 +223,16 @@ def pool_provider_changed(entry: LogEntry, context: Context) -> Iterator[Match]:
         resource_name=provider.name,
         severity=severity,
         notes=tuple(notes),
+    )
+
+
+def _unseen_change(entry: LogEntry, context: Context) -> Match:
+    what = "created" if ".Create" in entry.method else "changed"
+    return Match(
+        subject=f"{what} a provider at {entry.resource}",
+        title=f"{entry.caller_name} {what} an identity provider; the entry does not show how",
+        severity=Severity.INFO if is_expected(entry.caller, context) else Severity.LOW,
+        confidence=Confidence.MEDIUM,
     )
 
 

@@ -10,7 +10,7 @@ from bindwatch.model.log_entry import LogEntry
 from bindwatch.model.resource import service_account_name
 from bindwatch.rule import Context, Match, Method, log_rule
 from bindwatch.rules.callers import is_expected, is_outsider, is_person
-from bindwatch.rules.methods import IAM, activity
+from bindwatch.rules.methods import DEPLOYMENTS, IAM, activity
 from bindwatch.rules.standing import reach_of_account
 
 _KEY_METHODS: Final = activity(
@@ -19,7 +19,6 @@ _KEY_METHODS: Final = activity(
     "google.iam.admin.v1.UploadServiceAccountKey",
     "google.iam.admin.v1.DeleteServiceAccountKey",
 )
-_DEPLOYMENTS: Final = Method("deploymentmanager.googleapis.com", "*.deployments.insert")
 _NEVER: Final = 253_402_300_799
 _LONG: Final = 400 * 24 * 3600
 
@@ -44,7 +43,7 @@ def _key_of(entry: LogEntry) -> _Key:
     "user-managed-key",
     Severity.MEDIUM,
     Category.HYGIENE,
-    methods=(*_KEY_METHODS, _DEPLOYMENTS),
+    methods=(*_KEY_METHODS, *DEPLOYMENTS),
     techniques=["T1098.001", "T1552.001"],
     equivalents=[
         "panther:GCP.iam.serviceAccountKeys.create",
@@ -205,7 +204,7 @@ def service_account_key_enabled(entry: LogEntry, context: Context) -> Iterator[M
     "hmac-key-created",
     Severity.MEDIUM,
     Category.THREAT,
-    methods=(*activity("storage.googleapis.com", "storage.hmacKeys.create"), _DEPLOYMENTS),
+    methods=(*activity("storage.googleapis.com", "storage.hmacKeys.create"), *DEPLOYMENTS),
     techniques=["T1098.001", "T1548"],
     equivalents=["panther:GCP.Storage.Hmac.Keys.Create"],
 )
@@ -253,7 +252,7 @@ def _deactivated(access_id: str, project: str) -> Remediation | None:
     "api-key-created",
     Severity.LOW,
     Category.THREAT,
-    methods=activity("apikeys.googleapis.com", "google.api.apikeys.v2.ApiKeys.CreateKey"),
+    methods=activity("apikeys.googleapis.com", "google.api.apikeys.v*.ApiKeys.Create*Key"),
     techniques=["T1548", "T1098.001"],
     equivalents=["panther:GCP.serviceusage.apiKeys.create.Privilege.Escalation"],
 )

@@ -118,6 +118,7 @@ def anonymous_request_allowed(entry: LogEntry, _context: Context) -> Iterator[Ma
     techniques=["T1190", "T1613"],
     equivalents=[
         "panther:Kubernetes.API.AnonymousAccess",
+        "panther:Kubernetes.API.Multiple403.PublicIP",
         "elastic:discovery_gcp_gke_anonymous_endpoint_permission_enumeration",
     ],
 )
@@ -264,7 +265,52 @@ def kubernetes_refused_from_outside(entry: LogEntry, _context: Context) -> Itera
     )
 
 
-_CSR: Final = "certificates.v1.certificatesigningrequests"
+_REVIEW: Final = "authorization.v1*.selfsubjectaccessreviews.create"
+_EVERYTHING: Final = frozenset({"*", "secrets", "serviceaccounts/token", "pods/exec"})
+
+
+@log_rule(
+    "kubernetes-power-asked",
+    Severity.INFO,
+    Category.THREAT,
+    methods=(Method(KUBERNETES, f"io.k8s.{_REVIEW}"), *reads(_REVIEW)),
+    techniques=["T1069.003", "T1613"],
+    equivalents=["scc:GKE_CONTROL_PLANE_CAN_GET_SENSITIVE_OBJECT"],
+)
+def kubernetes_power_asked(entry: LogEntry, context: Context) -> Iterator[Match]:
+    """Somebody asked a cluster whether they may do everything, read secrets, or be cluster-admin.
+
+    ## Why it matters
+    It is the first question of whoever has come by a credential. Asked by a pod, it is LOW: a program knows what it
+    may do.
+
+    ## What to do
+    Nothing by itself: a line for the timeline. `kubernetes-permissions-asked` tells who goes on asking.
+
+    ## Known false positives
+    `kubectl auth can-i` on a working day, and dashboards that ask for each user. Hence INFO.
+
+    ## Blind spots
+    Reviews show only where Data Access logs of GKE are on.
+    """
+    if is_control_plane(entry):
+        return
+    asked = entry.request.document("spec.resourceAttributes")
+    verb, resource, name = asked.text("verb"), asked.text("resource"), asked.text("name")
+    if subresource := asked.text("subresource"):
+        resource = f"{resource}/{subresource}"
+    if resource not in _EVERYTHING and name != "cluster-admin":
+        return
+    what = f"{verb or 'use'} {'everything' if resource == '*' else resource}{f' {name}' if name else ''}"
+    yield Match(
+        subject=f"{entry.caller_key}: {what}",
+        title=f"{entry.caller_name} asked the cluster {cluster_of(entry)} whether they may {what}",
+        resource_name=entry.resource.partition("/k8s/")[0],
+        severity=weighed_in_cluster(Severity.LOW if is_pod(entry.caller) else Severity.INFO, entry, context),
+    )
+
+
+_CSR: Final = "certificates.v1*.certificatesigningrequests"
 _CLIENT_SIGNER: Final = "kubernetes.io/kube-apiserver-client"
 _PRIVILEGED_NAMES: Final = (
     b"system:masters",
@@ -407,6 +453,7 @@ RULES: Final = (
     kubernetes_impersonation,
     cluster_identity_from_outside,
     kubernetes_refused_from_outside,
+    kubernetes_power_asked,
     client_certificate_requested,
     bootstrap_credentials_read_certificates,
 )

@@ -36,6 +36,8 @@ _ROOT_ROLES: Final = frozenset(
     }
 )
 _WIDE_ROLES: Final = frozenset({"admin", "edit", "system:node", "system:node-proxier", "system:certificates.k8s.io"})
+# What they come to in one namespace.
+_NAMESPACE_ROLES: Final = {"admin": Severity.LOW, "edit": Severity.INFO}
 # Everyone may have these: Kubernetes binds them so itself.
 _ROLES_FOR_EVERYONE: Final = frozenset(
     {"system:discovery", "system:basic-user", "system:public-info-viewer", "system:service-account-issuer-discovery"}
@@ -96,7 +98,8 @@ def cluster_admin_granted(entry: LogEntry, context: Context) -> Iterator[Match]:
 
     ## What to do
     Delete the binding, and grant a role in the namespaces that need it. For people use IAM roles of GKE, which leave a
-    trace in the project. `admin` of a namespace is LOW: it reads the secrets there and runs pods as any account of it.
+    trace in the project. `admin` of a namespace is LOW and `edit` INFO: both read the secrets there and run pods as any
+    account of it.
 
     ## Known false positives
     Installers of operators ask for it. Name the pipeline in the settings; bind in one namespace where it will do.
@@ -119,8 +122,10 @@ def cluster_admin_granted(entry: LogEntry, context: Context) -> Iterator[Match]:
         severity = Severity.HIGH if wide else Severity.MEDIUM
     elif wide and role in _WIDE_ROLES:
         severity = Severity.MEDIUM
-    elif role == "admin":
-        severity = Severity.LOW
+    elif role in _NAMESPACE_ROLES:
+        severity = _NAMESPACE_ROLES[role]
+    elif not role and target.name == "cluster-admin":
+        role, severity = "cluster-admin", Severity.HIGH  # a patch that shows the subjects alone
     else:
         return
     who = ", ".join(_named(subject) for subject in _subjects(entry)) or "subjects the entry does not show"

@@ -29,9 +29,9 @@ _EXEC: Final = (
     *writes("core.v1.pods.exec", "core.v1.pods.attach", verbs=("create", "get")),
     *reads("core.v1.pods.exec.get", "core.v1.pods.exec.create"),
 )
-# Where identities lie inside a container.
+# Where identities lie inside a container; beside the token of a pod stand two files that anybody may know.
 _IDENTITY_PATHS: Final = re.compile(
-    r"(?i)/var/run/secrets|/run/secrets/|serviceaccount/token|gcp-ksa/token|169\.254\.169\.254|metadata\.google\.internal"
+    r"(?i)/run/secrets(?!/kubernetes\.io/serviceaccount/(?:namespace|ca\.crt)\b)|serviceaccount/token|gcp-ksa/token|169\.254\.169\.254|metadata\.google\.internal"
     r"|computemetadata/v1|service-accounts/[^/ ]*/(?:token|identity)|application_default_credentials|\.config/gcloud"
 )
 _COMMAND_LABEL: Final = "command.gke.io/command"
@@ -328,8 +328,8 @@ def kubelet_reached_through_api_server(entry: LogEntry, context: Context) -> Ite
     Severity.MEDIUM,
     Category.THREAT,
     methods=writes(
-        "admissionregistration.v1.mutatingwebhookconfigurations",
-        "admissionregistration.v1.validatingwebhookconfigurations",
+        "admissionregistration.v1*.mutatingwebhookconfigurations",
+        "admissionregistration.v1*.validatingwebhookconfigurations",
         verbs=("create", "update", "patch", "replace"),
     ),
     techniques=["T1546", "T1552"],

@@ -52,5 +52,7 @@ SET_IAM_POLICY: Final = (
         "google.cloud.bigquery.v2.DatasetService.UpdateDataset",
     ),
 )
+# Deployment Manager makes what a template names; its entry lists the permissions that this took.
+DEPLOYMENTS: Final = activity("deploymentmanager.googleapis.com", "*.deployments.insert")
 PROJECT_POLICY: Final = (Method(CRM, "*SetIamPolicy"),)
 SERVICE_ACCOUNT_POLICY: Final = (Method(IAM, "google.iam.admin.v1.SetIAMPolicy"),)

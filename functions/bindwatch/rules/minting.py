@@ -163,7 +163,7 @@ _AS_INTENDED: Final = frozenset({PrincipalKind.AGENT, PrincipalKind.RESOURCE})
 
 
 def _as_itself(entry: LogEntry, target: str, what: str) -> Match | None:
-    if not entry.key_name:
+    if not entry.key_name or not entry.permissions:
         return None
     return Match(
         subject=f"{entry.caller_key} as {target}",

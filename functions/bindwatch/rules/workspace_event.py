@@ -1,5 +1,6 @@
 """What a Google Workspace entry tells: its events and their parameters."""
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
@@ -51,6 +52,14 @@ class WorkspaceEvent:
 
 
 def events_of(entry: LogEntry) -> Iterator[WorkspaceEvent]:
-    """The events of an entry, in their order."""
-    for event in entry.metadata.documents("event"):
+    """The events of an entry, in their order; the one its method is called after, where the entry lost the others."""
+    events = entry.metadata.documents("event")
+    for event in events:
         yield WorkspaceEvent(event.text("eventName").upper(), event.documents("parameter"))
+    if not events:
+        name = entry.method.rpartition(".")[2]
+        yield WorkspaceEvent(_WORD.sub("_", name).upper(), ())
+
+
+# The Admin SDK calls `accountDisabledPasswordLeak` ACCOUNT_DISABLED_PASSWORD_LEAK.
+_WORD: Final = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
