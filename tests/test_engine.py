@@ -11,6 +11,7 @@ from bindwatch.engine import Engine
 from bindwatch.errors import InputError
 from bindwatch.inventory import Inventory, InventoryBuilder, Part
 from bindwatch.model.finding import AssetRef, Category, LogRef, Severity, State
+from bindwatch.model.log_block import LogBlock
 from bindwatch.model.log_entry import LogEntry, decode
 from bindwatch.model.policy import Binding, Policy
 from bindwatch.rule import ANY_METHOD, Context, Match, Method, Outcome, at_rest_of, inventory_rule, log_rule
@@ -185,3 +186,21 @@ def test_methods_match_whatever_their_case() -> None:
 def test_what_is_no_entry_is_refused() -> None:
     with pytest.raises(InputError):
         Engine(CONTEXT, LOG_RULES).judge_line(b"{}")
+
+
+def test_entries_without_a_method_are_not_taken_for_one_another() -> None:
+    """Their facts are the same: what tells them apart stands in the request."""
+
+    @log_rule("shared", Severity.LOW, Category.THREAT, methods=[Method("compute.googleapis.com", "*setIamPolicy")])
+    def shared(entry: LogEntry, context: Context) -> Iterator[Match]:
+        """An image was shared."""
+        yield Match(subject=entry.method, title="shared")
+
+    def line(verb: str) -> str:
+        request = {"@type": f"type.googleapis.com/compute.images.{verb}"}
+        return json.dumps({"protoPayload": {"serviceName": "compute.googleapis.com", "request": request}})
+
+    verbs = ["get", "get", "get", "setIamPolicy", "get", "setIamPolicy"]
+    block = LogBlock.of_lines("\n".join(map(line, verbs)).encode())
+    told = dict(Engine(CONTEXT, [shared]).judge_block(block))
+    assert list(told) == [3, 5]

@@ -210,3 +210,27 @@ def test_a_project_number_in_the_resource_name_reads_as_the_id_of_the_project() 
     )
     value["resource"]["type"] = "audited_resource"
     assert parse(value).resource == "//iam.googleapis.com/projects/acme-prod/locations/global/workloadIdentityPools/p"
+
+
+def test_a_method_that_is_missing_stands_in_the_request_or_in_the_labels() -> None:
+    value = entry(request={"@type": "type.googleapis.com/compute.images.setIamPolicy"})
+    del value["protoPayload"]["methodName"], value["protoPayload"]["serviceName"]
+    assert (parse(value).service, parse(value).method) == ("compute.googleapis.com", "v1.compute.images.setIamPolicy")
+    value["resource"] = {"type": "audited_resource", "labels": {"method": "google.login.LoginService.loginFailure"}}
+    read = parse(value)
+    assert (read.service, read.method) == ("login.googleapis.com", "google.login.LoginService.loginFailure")
+
+
+@pytest.mark.parametrize(
+    "said", [{"status": {"code": 7}}, {"authorizationInfo": [{"permission": "iam.roles.update", "granted": True}]}]
+)
+def test_without_a_method_an_entry_is_taken_by_what_else_it_says(said: dict[str, Any]) -> None:
+    assert parse({"protoPayload": said}).method == ""
+    with pytest.raises(InputError, match="methodName"):
+        parse({"protoPayload": {"resourceName": "projects/acme-prod", **dict.fromkeys(said)}})
+
+
+def test_an_api_that_is_missing_is_told_by_the_full_name_of_a_method() -> None:
+    value = entry(methodName="google.identity.sts.v1.SecurityTokenService.ExchangeToken")
+    del value["protoPayload"]["serviceName"]
+    assert parse(value).service == "sts.googleapis.com"

@@ -27,13 +27,16 @@ from generate import BUSY, generate_entries
 from rules.case import CASES, all_cases
 from rules.lql import compile_filter
 
-SINK_RULES = tuple(rule for rule in LOG_RULES if any(method.service for method in rule.methods))
-"""Those that read what Cloud Logging writes, which never leaves out the name of an API: converted logs may."""
+SINK_RULES = tuple(rule for rule in LOG_RULES if any(method.service and method.name for method in rule.methods))
+"""Those that read what Cloud Logging writes, which names the API, and the method of what was done: others may not."""
 NAMED = tuple(rule for rule in SINK_RULES if not rule.reads_any_method)
 
 
 def is_of_a_sink(entry: dict[str, Any]) -> bool:
-    return bool(entry["protoPayload"].get("serviceName"))
+    payload = entry["protoPayload"]
+    return bool(payload.get("serviceName")) and bool(
+        payload.get("methodName") or (payload.get("status") or {}).get("code")
+    )
 
 
 def case_entries() -> Iterator[dict[str, Any]]:
@@ -68,7 +71,7 @@ def lost(entries: Iterator[Any], rules: tuple[Rule[LogEntry], ...]) -> list[str]
         if passes(entry):
             continue
         spoke = [finding.rule_id for finding in verdict.findings if in_reach(finding.rule_id, entry)]
-        found += [f"{rule_id}: {entry.get('logName')} {entry['protoPayload']['methodName']}" for rule_id in spoke]
+        found += [f"{rule_id}: {entry.get('logName')} {entry['protoPayload'].get('methodName')}" for rule_id in spoke]
     return found
 
 

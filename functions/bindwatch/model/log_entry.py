@@ -75,8 +75,8 @@ class LogEntry:
         origin = deed.request_metadata
         self._line = line
         self.facts = facts
-        self.service = deed.service_name
-        """The API that was called (`iam.googleapis.com`)."""
+        self.service = deed.service_name or _service_of(deed.method_name)
+        """The API that was called (`iam.googleapis.com`); '' where neither the entry nor its method says."""
         self.method = deed.method_name
         """The methodName as the service writes it."""
         self.authentication: Authentication = deed.authentication_info
@@ -518,6 +518,36 @@ _EMAIL_IN_NAME: Final = re.compile(r"(?:^|/)([^/@\s]+@[^/@\s]+)$")
 _METADATA_DELTAS: Final = ("datasetChange", "tableChange", "connectionChange", "routineChange")
 _ACTIONS: Final[Mapping[str, DeltaAction]] = {action.value: action for action in DeltaAction}
 _SETS_POLICY: Final = re.compile(r"(?i)(setiampolicy|setiampermissions)$")
+
+
+# The APIs that full names of methods belong to: Google's documentation shows entries without serviceName.
+_SERVICES: Final = (
+    ("io.k8s.", "k8s.io"),
+    ("v1.compute.", "compute.googleapis.com"),
+    ("beta.compute.", "compute.googleapis.com"),
+    ("google.admin.", "admin.googleapis.com"),
+    ("google.api.apikeys.", "apikeys.googleapis.com"),
+    ("google.api.serviceusage.", "serviceusage.googleapis.com"),
+    ("google.cloud.functions.", "cloudfunctions.googleapis.com"),
+    ("google.cloud.iap.", "iap.googleapis.com"),
+    ("google.cloud.orgpolicy.", "orgpolicy.googleapis.com"),
+    ("google.cloud.resourcemanager.", "cloudresourcemanager.googleapis.com"),
+    ("google.cloud.run.", "run.googleapis.com"),
+    ("google.devtools.cloudbuild.", "cloudbuild.googleapis.com"),
+    ("google.iam.admin.", "iam.googleapis.com"),
+    ("google.iam.credentials.", "iamcredentials.googleapis.com"),
+    ("google.iam.v1.WorkloadIdentityPools.", "iam.googleapis.com"),
+    ("google.iam.v2", "iam.googleapis.com"),
+    ("google.iam.v3", "iam.googleapis.com"),
+    ("google.identity.accesscontextmanager.", "accesscontextmanager.googleapis.com"),
+    ("google.identity.sts.", "sts.googleapis.com"),
+    ("google.logging.", "logging.googleapis.com"),
+    ("google.login.", "login.googleapis.com"),
+)
+
+
+def _service_of(method: str) -> str:
+    return next((service for prefix, service in _SERVICES if method.startswith(prefix)), "")
 
 
 def _log_of(log_name: str) -> str:

@@ -8,14 +8,16 @@
 
 Both are strict and exact: no text is searched for, so neither the order of keys nor what an attacker wrote into a field
 can mislead them, and of a key that stands twice both take the last, as any reader of JSON does. What is not of the type
-that the API documents goes the slow way, through the tolerant decode at the end, and is never remembered. Field facts
-are from observed entries; where documents and entries differ, the entry wins.
+that the API documents goes the slow way, through the tolerant decode at the end, and is never remembered. So does an
+entry without a method, which context-aware access writes and what others cut short: it is taken by what else it says.
+Field facts are from observed entries; where documents and entries differ, the entry wins.
 """
 
 import json
 from typing import Any, Final
 
 import msgspec
+from msgspec.structs import replace
 
 from bindwatch.errors import InputError
 from bindwatch.model.document import EMPTY, Document
@@ -117,7 +119,7 @@ class Facts(msgspec.Struct, frozen=True, gc=False, rename="camel"):
 
 
 NO_FACTS: Final = Facts()
-"""What a text without a readable fact amounts to. No entry has these, since an entry has a method."""
+"""What a text without a readable fact amounts to. No entry has these: one without a method has something else."""
 
 
 # ---- the rest -----------------------------------------------------------------------------------------------------
@@ -313,12 +315,14 @@ def _of_parts(parts: dict[str, msgspec.Raw]) -> tuple[Facts, Rest]:
     payload = _parts_of(parts.get("protoPayload", NULL))
     if payload is None:
         raise InputError("protoPayload", "missing: this is not an audit log entry")
-    deed = _deed(payload)
-    if not deed.method_name:
-        raise InputError("protoPayload.methodName", "expected a non-empty string")
     resource = _parts_of(parts.get("resource", NULL)) or {}
     labels = resource.get("labels", NULL)
     known = read_labels(labels)
+    deed = _deed(payload)
+    if not deed.method_name:
+        deed = replace(deed, method_name=known.get("method", "") or _method_of_request(payload))
+        if not (deed.method_name or deed.status.code or deed.authorization_info):
+            raise InputError("protoPayload.methodName", "expected a non-empty string: nothing else says what was done")
     facts = Facts(
         log_name=_text_of(parts, "logName"),
         severity=_text_of(parts, "severity"),
@@ -352,6 +356,13 @@ def _deed(payload: dict[str, msgspec.Raw]) -> Deed:
         request=_MintRequest(read_document(payload.get("request", NULL)).texts("delegates")),
         metadata=_Chain(read_document(payload.get("metadata", NULL)).texts("identityDelegationChain")),
     )
+
+
+def _method_of_request(payload: dict[str, msgspec.Raw]) -> str:
+    """The method that the type of the request is called after (`compute.images.setIamPolicy`); '' where it has none."""
+    kind = read_document(payload.get("request", NULL)).text("@type").rpartition("/")[2]
+    name = kind.removesuffix("Request")
+    return f"v1.{name}" if name.startswith("compute.") else name
 
 
 def _authentication(info: dict[str, Any]) -> Authentication:

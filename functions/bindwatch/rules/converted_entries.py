@@ -1,4 +1,4 @@
-"""A rule for entries that another tool converted: without the API, or with a permission where the method belongs."""
+"""A rule for entries that were converted or cut short: without API or method, or with a permission for a method."""
 
 from collections.abc import Iterator
 from typing import Final
@@ -8,7 +8,7 @@ from bindwatch.model.finding import Category, Confidence, Severity
 from bindwatch.model.log_entry import LogEntry
 from bindwatch.rule import Context, Match, log_rule
 from bindwatch.rules.callers import is_expected
-from bindwatch.rules.methods import converted
+from bindwatch.rules.methods import METHODLESS, converted
 
 _LEADS_UP: Final = {permission.lower(): permission for permission in dangerous_permissions()}
 # Of organization policies and API keys other tools name permissions that lead to no identity.
@@ -19,12 +19,12 @@ _ALSO: Final = ("orgpolicy.policy.set", "serviceusage.apikeys.create", "serviceu
     "privileged-call-converted",
     Severity.LOW,
     Category.THREAT,
-    methods=converted("*"),
+    methods=(*converted("*"), *METHODLESS),
     techniques=["T1548"],
     equivalents=["panther:GCP.Privileged.Operation", "panther:GCP.iam.roles.update.Privilege.Escalation"],
 )
 def privileged_call_converted(entry: LogEntry, context: Context) -> Iterator[Match]:
-    """A call with which one identity becomes another stands in a log that lost the name of its API.
+    """A call with which one identity becomes another stands in a log that lost the name of its API or method.
 
     ## Why it matters
     Other rules know calls by API and method. Tools that bring logs into a form of their own drop the one, and write the
@@ -49,7 +49,7 @@ def privileged_call_converted(entry: LogEntry, context: Context) -> Iterator[Mat
     what = _LEADS_UP.get(used[0], used[0]) if used else entry.method
     yield Match(
         subject=f"{entry.caller_key} {what}",
-        title=f"{entry.caller_name} used {what}, in an entry without its API",
+        title=f"{entry.caller_name} used {what}, in an entry without its {'API' if method else 'method'}",
         severity=Severity.INFO if is_expected(entry.caller, context) else Severity.LOW,
         confidence=Confidence.LOW,
     )

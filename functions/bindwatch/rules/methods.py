@@ -21,6 +21,10 @@ def converted(*names: str) -> tuple[Method, ...]:
     return tuple(Method("", name, log="") for name in names)
 
 
+METHODLESS: Final = (Method("*", "", log=""),)
+"""Entries that have no method: they say which permissions were checked, or what was refused."""
+
+
 def data_access(service: str, *names: str, log_type: str, audited_as: str = "") -> tuple[Method, ...]:
     """Data Access methods: logged only where the audit config of `audited_as` switches `log_type` on."""
     return tuple(Method(service, name, "data_access", log_type, audited_as) for name in names)

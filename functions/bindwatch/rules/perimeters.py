@@ -124,6 +124,50 @@ def perimeter_violation(entry: LogEntry, _context: Context) -> Iterator[Match]:
     )
 
 
+def _is_of_access_levels(entry: LogEntry, _context: Context) -> bool:
+    return entry.service == "contextawareaccess.googleapis.com"
+
+
+@log_rule(
+    "access-level-not-met",
+    Severity.LOW,
+    Category.THREAT,
+    methods=(ANY_METHOD,),
+    outcome=Outcome.FAILED,
+    guard=_is_of_access_levels,
+    techniques=["T1078.004"],
+)
+def access_level_not_met(entry: LogEntry, context: Context) -> Iterator[Match]:
+    """Somebody signed in from where, or with what, context-aware access lets nobody into Google Cloud.
+
+    ## Why it matters
+    The password and the second factor were right: only the access level stood in the way. It is what a stolen session
+    looks like from another device, and how a colleague with a new laptop is locked out.
+
+    ## What to do
+    Ask the person. If it was not them, sign the account out everywhere and change its password. If it was, the entry
+    names the levels that were not met.
+
+    ## Known false positives
+    New and unmanaged devices, travel: hence LOW.
+
+    ## Blind spots
+    Written to the Policy Denied log of the organization, for consoles and APIs that an access level is bound to.
+    """
+    unmet = entry.metadata.texts("unsatisfiedAccessLevels")
+    barred = [item.text("name") for item in entry.metadata.documents("deniedApplications")]
+    state = entry.metadata.text("deviceState")
+    yield Match(
+        subject=f"{entry.caller_key} from {entry.caller_ip or 'an unknown address'}",
+        title=f"{entry.caller_name} was kept out of {', '.join(barred) or 'Google Cloud'} by an access level",
+        severity=weighed(Severity.LOW, entry, context),
+        notes=(
+            *((f"Not met: {', '.join(unmet)}.",) if unmet else ()),
+            *((f"The state of the device: {state}.",) if state else ()),
+        ),
+    )
+
+
 _WATCHING_SERVICES: Final = frozenset(
     {
         "cloudasset.googleapis.com",
@@ -220,4 +264,10 @@ def security_service_disabled(entry: LogEntry, context: Context) -> Iterator[Mat
     )
 
 
-RULES: Final = (access_perimeter_weakened, perimeter_violation, api_disabled, security_service_disabled)
+RULES: Final = (
+    access_perimeter_weakened,
+    perimeter_violation,
+    access_level_not_met,
+    api_disabled,
+    security_service_disabled,
+)

@@ -45,7 +45,9 @@ def sink_filter(rules: Iterable[Rule[Any]], *, own_accounts: Iterable[str] = ())
 def _clauses(rules: Sequence[Rule[Any]]) -> Iterator[str]:
     any_success = any(_reads_any(rule) and rule.outcome is not Outcome.FAILED for rule in rules)
     any_failure = any(_reads_any(rule) and rule.outcome is not Outcome.SUCCEEDED for rule in rules)
-    named = {method for rule in rules for method in rule.methods if method != ANY_METHOD and method.service}
+    named = {
+        method for rule in rules for method in rule.methods if method != ANY_METHOD and method.service and method.name
+    }
     if any_success:
         yield _LOG.format("activity")
         named |= {*MINT, Method(STS, "*", "data_access")}
