@@ -48,6 +48,7 @@ locals {
     BINDWATCH_BREAK_GLASS      = join(",", var.break_glass)
     BINDWATCH_DISABLED_RULES   = join(",", var.disabled_rules)
     BINDWATCH_SETTINGS_FILE    = var.settings_file
+    BINDWATCH_QUERY_GIB        = tostring(var.query_gib)
     BINDWATCH_PROJECT          = var.project_id
     BINDWATCH_LOG_SEVERITY     = var.log_severity
     BINDWATCH_AUDIT_MINUTES    = tostring(local.audit_minutes)

@@ -246,6 +246,17 @@ variable "project_id" {
   }
 }
 
+variable "query_gib" {
+  description = "How many GiB one query of the functions may read in BigQuery. One that would read more is refused, costs nothing, and is named as a failure."
+  type        = number
+  default     = 20
+
+  validation {
+    condition     = var.query_gib >= 1 && floor(var.query_gib) == var.query_gib
+    error_message = "Give whole GiB, at least 1: a sweep reads at least 80 MB, and what it may not read it cannot judge."
+  }
+}
+
 variable "region" {
   description = "Where functions, topics and schedules live."
   type        = string

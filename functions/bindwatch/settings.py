@@ -9,6 +9,9 @@ from bindwatch.errors import ConfigError
 
 FINDING_SEVERITIES: Final = ("CRITICAL", "HIGH", "MEDIUM", "LOW", "INFO")
 """Those of findings; a log line has others."""
+QUERY_GIB: Final = 20
+"""What one query may read unless set: at list price twelve cents."""
+QUERY_LIMIT: Final = "BINDWATCH_QUERY_GIB"
 SEVERITIES: Final = ("DEBUG", "INFO", "NOTICE", "WARNING", "ERROR", "CRITICAL")
 ON_CLOUD_RUN: Final = "K_SERVICE"
 """Set by Cloud Run in every container (its contract for services); where it is set, nothing may live in local files."""
@@ -214,6 +217,13 @@ class Settings:
         "The settings file that is deployed with the function, as the command line reads it (docs/settings.md).",
         _text,
     )
+    query_gib: int = _variable(
+        "QUERY_GIB",
+        "How many GiB one query to BigQuery may read. One that would read more is refused, costs nothing, and is named "
+        "as a failure.",
+        _positive,
+        QUERY_GIB,
+    )
     project: str = _variable(
         "PROJECT",
         "The project the functions run in; log lines name their trace in it.",
@@ -298,6 +308,15 @@ def _unfit_for_cloud_run(environ: Mapping[str, str], values: Mapping[str, Any]) 
     for unknown in sorted(set(environ) - set(names.values())):
         if unknown.startswith("BINDWATCH_") and not unknown.startswith(_SECRETS):
             yield f"{unknown}: no such setting; the README lists them"
+
+
+def query_gib(environ: Mapping[str, str]) -> int:
+    """What one query may read, as an environment sets it for the command line. Raises ConfigError."""
+    text = environ.get(QUERY_LIMIT, "").strip()
+    try:
+        return _positive(text) if text else QUERY_GIB
+    except ValueError as error:
+        raise ConfigError([f"{QUERY_LIMIT}: {error}"]) from error
 
 
 def is_scope(text: str) -> bool:

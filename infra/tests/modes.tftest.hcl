@@ -339,6 +339,7 @@ run "wrong_inputs" {
     runtime             = "python39"
     log_severity        = "CHATTY"
     silence_minutes     = 1
+    query_gib           = 0.5
     trusted_domains     = ["@example.com"]
     finding_readers     = ["allUsers"]
     existing_dataset    = "example-security.findings"
@@ -356,6 +357,7 @@ run "wrong_inputs" {
   }
   expect_failures = [
     var.project_id, var.region, var.scope, var.name, var.runtime, var.log_severity, var.silence_minutes,
+    var.query_gib,
     var.trusted_domains, var.finding_readers, var.existing_dataset, var.kms_key, var.retention_days, var.functions,
     var.data_access_logs, var.disabled_rules, var.role_organization, var.archive, var.existing_topics,
     var.alert_subscriptions, var.notify, var.build,

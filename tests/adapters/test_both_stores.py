@@ -7,7 +7,6 @@ import random
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -16,16 +15,15 @@ from bindwatch.adapters.bigquery_schema import apply_schema
 from bindwatch.adapters.duckdb import DuckDBStore
 from bindwatch.adapters.questions import Value, questions, views_in_order
 from bindwatch.adapters.sql_store import SqlStore, plain
-from bindwatch.engine import Engine, RuleFailure, Verdict
+from bindwatch.engine import RuleFailure, Verdict
 from bindwatch.model.finding import AssetRef, Category, Finding, LogRef, Remediation, Severity, State, Written
 from bindwatch.model.log_entry import LogEntry, from_dict
-from bindwatch.model.outside import NOWHERE, Place
 from bindwatch.pipeline import Delivery, Row, Rows, StandingFinding, Table, announce_due, deliver
 from bindwatch.pipeline.rows import Recording, RunRow, ending_event, finding_event, timestamp
-from bindwatch.rule import Context
-from bindwatch.rules import LOG_RULES
+from bindwatch.rules import WINDOW_RULES
 from infra import dashboard
 from local_bigquery import PROJECT, running
+from sample_entries import stories, within_the_hour
 from sample_findings import NOON, Subscribers, at, written
 
 DATASET = f"{PROJECT}.bindwatch"
@@ -254,85 +252,11 @@ def a_refusal(number: int) -> Delivery:
     return Delivery(entry, Verdict(), at(-90 + number))
 
 
-POD = "serviceAccount:shop.svc.id.goog[shop/cart]"
-CART, HELPER, BUSY = (f"{name}@shop.iam.gserviceaccount.com" for name in ("cart", "helper", "busy"))
-
-
-def an_act(
-    minutes: float,
-    caller: str,
-    *,
-    method: str = "storage.buckets.list",
-    service: str = "storage.googleapis.com",
-    target: str = "",
-    code: int = 0,
-    agent: str = "gcloud-python/3.4.1 gl-python/3.13.7",
-    via: str = "",
-    place: Place = NOWHERE,
-    kind: str = "service_account",
-    **payload: Any,
-) -> Delivery:
-    """One call that a story needs."""
-    who = {"principalSubject": caller} if caller == POD else {"principalEmail": caller}
-    hops = {"serviceAccountDelegationInfo": [{"principalSubject": via}]} if via else {}
-    permission = {"permission": "iam.serviceAccounts.getAccessToken"} | ({} if code else {"granted": True})
-    entry = from_dict(
-        {
-            "logName": "projects/shop/logs/cloudaudit.googleapis.com%2Factivity",
-            "insertId": f"{minutes}{caller}{method}{target}{code}{place}",
-            "timestamp": written(at(minutes)),
-            "resource": {
-                "type": kind,
-                "labels": {"project_id": "shop"} | ({"email_id": target} if target else {}),
-            },
-            "protoPayload": {
-                "serviceName": service,
-                "methodName": method,
-                "resourceName": "projects/shop",
-                "status": {"code": code} if code else {},
-                "authenticationInfo": who | hops,
-                "authorizationInfo": [permission],
-                "requestMetadata": {"callerIp": "192.0.2.9", "callerSuppliedUserAgent": agent},
-                **payload,
-            },
-        }
-    )
-    return Delivery(entry, Engine(Context(), LOG_RULES).judge_entry(entry), at(minutes), place)
-
-
-def stories() -> Iterator[Delivery]:
-    """What every window that leans on habits or findings tells of."""
-    mint = {"service": "iamcredentials.googleapis.com", "method": "GenerateAccessToken", "target": CART}
-    home, away = Place("DE", "AS64496 Home, Net"), Place("NO", "AS64497 Fjord Net")
-    yield an_act(-100, POD, code=7, **mint)
-    yield an_act(-80, POD, agent="gke-metadata-server", **mint)
-    yield an_act(-70, "eve@example.com", **mint)
-    yield an_act(-20 * 1440, POD, agent="gke-metadata-server", **mint)
-    yield an_act(-15, HELPER, via=POD)
-    yield an_act(-1, CART, via=POD)
-    for ago in range(1, 21):
-        yield an_act(-ago * 1440, CART, place=home)
-        yield from (an_act(-ago * 1440 - n / 7, BUSY) for n in range(5 + ago % 3))
-    yield from (an_act(-n / 10, BUSY) for n in range(520))
-    yield an_act(-30, CART, place=away, agent="curl/8")
-    iam = "iam.googleapis.com"
-    yield an_act(-60, "eve@example.com", service=iam, method="google.iam.admin.v1.CreateServiceAccount", target=HELPER)
-    delta = {"action": "ADD", "role": "roles/owner", "member": f"serviceAccount:{HELPER}"}
-    yield an_act(
-        -55,
-        "eve@example.com",
-        service="cloudresourcemanager.googleapis.com",
-        method="SetIamPolicy",
-        kind="project",
-        serviceData={"policyDelta": {"bindingDeltas": [delta]}},
-    )
-
-
 def fill(store: SqlStore, entries: int) -> None:
     """The same company in any store, some of it delivered twice."""
     company = Company(7)
     deliveries = [*(company.delivery(number) for number in range(entries)), *stories()]
-    deliveries += [a_refusal(number) for number in range(30)]
+    deliveries += [*within_the_hour(), *(a_refusal(number) for number in range(30))]
     for start in range(0, len(deliveries), 5000):
         deliver(deliveries[start : start + 5000], store)
     deliver(deliveries[: entries // 10], store)
@@ -346,6 +270,14 @@ def fill(store: SqlStore, entries: int) -> None:
 
 def rows(store: SqlStore, name: str, values: Mapping[str, Value]) -> list[str]:
     return [json.dumps(plain(row), sort_keys=True) for row in store.ask(name, values)]
+
+
+def windows(store: SqlStore, since: datetime, until: datetime) -> dict[str, list[str]]:
+    """The rows of each window rule, all asked as one question."""
+    found: dict[str, list[str]] = {}
+    for row in store.ask_windows([rule.id for rule in WINDOW_RULES], since=since, until=until):
+        found.setdefault(row["rule_id"], []).append(json.dumps(plain(row), sort_keys=True))
+    return found
 
 
 @pytest.fixture(scope="module")
@@ -375,7 +307,7 @@ def compare(one: SqlStore, other: SqlStore) -> dict[str, int]:
     everything: dict[str, Value] = {"project": "", "category": "", "least_level": 0}
     open_now = [row["finding_id"] for row in one.ask("queries/open_findings", everything)]
     given |= {"finding_id": max(open_now, key=lambda finding_id: told(one, finding_id))}
-    for folder in ("queries", "windows", "store"):
+    for folder in ("queries", "store"):
         for name, question in questions(folder).items():
             if name in ("standing", "known_policies", "known_states", "deliveries"):
                 continue
@@ -384,8 +316,6 @@ def compare(one: SqlStore, other: SqlStore) -> dict[str, int]:
                 for item in question.parameters
                 if item.default is None and item.name in given
             }
-            if folder == "windows":
-                known["since"] = written(at(-30 * 1440))
             if name == "announce":
                 known["now"] = written(now)
             if name == "policy_before":
@@ -401,11 +331,11 @@ def compare(one: SqlStore, other: SqlStore) -> dict[str, int]:
                 continue
             assert answer == rows(other, f"{folder}/{name}", values), name
             counts[f"{folder}/{name}"] = len(answer)
-    for name, question in questions("windows").items():  # as each sweep looks, with habits before it
-        values = question.values({"since": written(at(-120))}, now)
-        answer = rows(one, f"windows/{name}", values)
-        assert answer == rows(other, f"windows/{name}", values), name
-        counts[f"windows/{name}"] += len(answer)
+    for since in (at(-30 * 1440), at(-120)):  # the second as each sweep looks, with habits before it
+        found = [windows(store, since, now) for store in (one, other)]
+        for name in found[0].keys() | found[1].keys():
+            assert found[0].get(name) == found[1].get(name), name
+            counts[f"windows/{name}"] = counts.get(f"windows/{name}", 0) + len(found[0][name])
     ids = [row["finding_id"] for row in one.ask("views/findings", {})][:9]
     for projects in (None, ["shop", ""]):
         asked = {"rule_ids": ["rule-1", "rule-2"], "projects": projects, "finding_ids": ids}
@@ -431,18 +361,19 @@ def test_both_stores_show_the_same(companies: tuple[DuckDBStore, BigQueryStore])
     counts = compare(*companies)
     silent = {name for name, count in counts.items() if not count and not name.startswith("windows/")}
     assert not silent, f"nothing is compared by {silent}"
-    for name in (
-        "service_account_fan_out",
-        "denial_burst",
-        "new_impersonator",
-        "new_place",
-        "new_user_agent",
-        "unusual_volume",
-        "new_account_empowered",
-        "delegation_without_mint",
-        "workload_identity_broken",
+    for rule_id in (
+        "service-account-fan-out",
+        "denial-burst",
+        "new-impersonator",
+        "new-place",
+        "new-user-agent",
+        "unusual-volume",
+        "new-account-empowered",
+        "delegation-without-mint",
+        "workload-identity-broken",
+        *(name.replace("_", "-") for name in questions("windows/hourly")),
     ):
-        assert counts[f"windows/{name}"], name
+        assert counts[f"windows/{rule_id}"], rule_id
 
 
 def test_every_query_of_the_dashboard_shows_the_same(companies: tuple[DuckDBStore, BigQueryStore]) -> None:

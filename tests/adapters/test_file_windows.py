@@ -5,18 +5,17 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 import msgspec
 import pytest
 
 from bindwatch.adapters.file_windows import FileWindows
+from bindwatch.adapters.questions import sql_text, window_file
 from bindwatch.model.log_block import LogBlock
 from bindwatch.rule import Context, Rule
 from bindwatch.rules import WINDOW_RULES
 
-SQL = Path(__file__).parents[2] / "functions" / "bindwatch" / "sql" / "windows"
 NOW = datetime(2026, 3, 2, 12, tzinfo=UTC)
 # They compare with everything that happened, which a part of the entries is not.
 OF_EVERYTHING = {"delegation-without-mint", "log-source-silent", "log-source-late", "canary-lost"}
@@ -25,7 +24,7 @@ OF_FINDINGS = {"workload-identity-broken", "new-account-empowered", "new-key-use
 
 
 def query(rule: Rule[Any]) -> str:
-    return (SQL / f"{rule.id.replace('-', '_')}.sql").read_text(encoding="utf-8")
+    return sql_text(window_file(rule.id))
 
 
 @pytest.mark.parametrize("rule", WINDOW_RULES, ids=lambda rule: rule.id)
@@ -35,9 +34,9 @@ def test_a_rule_counts_what_its_query_counts(rule: Rule[Any]) -> None:
         assert "habits" in text or rule.id in OF_EVERYTHING | OF_FINDINGS, "say what must be there: Counted(…)"
         return
     assert rule.id not in OF_EVERYTHING
-    asked = re.search(r"numbered\.\w+ = (\d+)", text)
+    asked = re.search(r"(\d+) as least,", text)
     assert rule.counted.least == (int(asked[1]) if asked else 1)
-    assert rule.counted.refused == bool(re.search(r"^\s*(and|where) denied$", text, re.MULTILINE))
+    assert rule.counted.refused == bool(re.search(r"^\s*and denied$|when denied then .* as item", text, re.MULTILINE))
     grouped = {"caller_ip as caller": "address", "key_name as caller": "key"}
     assert rule.counted.per == next((per for words, per in grouped.items() if words in text), "caller")
 

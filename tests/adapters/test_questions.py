@@ -15,20 +15,20 @@ from bindwatch.errors import InputError
 from bindwatch.pipeline.ports import Table
 
 ROOT = Path(__file__).parents[2]
-FOLDERS = ("queries", "windows", "views", "store", "rollups")
+FOLDERS = ("queries", "windows", "windows/hourly", "steps", "views", "store", "rollups")
 NAMES = [f"{folder}/{name}" for folder in FOLDERS for name in questions(folder)]
 NOW = datetime(2026, 3, 2, 12, tzinfo=UTC)
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_a_file_opens_with_its_question(name: str) -> None:
-    folder, _, short = name.partition("/")
+    folder, _, short = name.rpartition("/")
     assert questions(folder)[short].question.endswith("?")
 
 
-@pytest.mark.parametrize("name", [name for name in NAMES if name.startswith(("queries/", "windows/"))])
+@pytest.mark.parametrize("name", [name for name in NAMES if name.startswith(("queries/", "windows/", "steps/"))])
 def test_every_parameter_is_documented_and_used(name: str) -> None:
-    folder, _, short = name.partition("/")
+    folder, _, short = name.rpartition("/")
     code = re.sub(r"--[^\n]*", "", sql_text(name))
     used = set(re.findall(r"@(\w+)", code))
     documented = {item.name for item in questions(folder)[short].parameters}

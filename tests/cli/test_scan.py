@@ -168,6 +168,14 @@ def test_a_typo_gets_a_suggestion() -> None:
     assert b"user-managed-key" in bindwatch("rules", "user-manged-key").stderr
 
 
+def test_what_a_window_rule_asks_is_printed() -> None:
+    asked = bindwatch("rules", "apis-disabled-in-bulk", "--sql").stdout.decode()
+    assert "and ends_with(method, '.DisableService')" in asked
+    assert "from hourly" in asked
+    assert "@since" in asked
+    assert b"no window rule" in bindwatch("rules", "public-member", "--sql").stderr
+
+
 def test_a_file_is_judged_without_the_libraries_it_does_not_need(tmp_path: Path) -> None:
     file = write(tmp_path / "x.json", line(ENTRY))
     code = (

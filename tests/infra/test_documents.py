@@ -176,7 +176,7 @@ def test_the_cost_of_a_size_grows_with_it() -> None:
             text=True,
             check=True,
         )
-        return float(re.findall(r"\*\*([\d,.]+)\*\* \|$", done.stdout.strip())[-1].replace(",", ""))
+        return float(re.findall(r"\*\*([\d,.]+)\*\* \|$", done.stdout, re.MULTILINE)[-1].replace(",", ""))
 
     assert 0 < cost("0.01") <= cost("1") < cost("100") < cost("1000")
 

@@ -4,15 +4,16 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from datetime import date, datetime
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from bindwatch.adapters.group_commit import GroupCommit
 from bindwatch.adapters.questions import Value, sql_text
-from bindwatch.adapters.sql_store import Answer, SqlStore
+from bindwatch.adapters.sql_store import Answer, QuestionRefusedError, SqlStore
 from bindwatch.adapters.tables import TableSchema, table_schema
 from bindwatch.errors import BackendError, ConfigError
 from bindwatch.pipeline.ports import Row, Rows, Table
 from bindwatch.pipeline.rows import digest
+from bindwatch.settings import QUERY_GIB, QUERY_LIMIT
 
 if TYPE_CHECKING:
     from google.cloud.bigquery import Client
@@ -23,6 +24,13 @@ _MOST_ROWS: Final = 500
 _MOST_BYTES: Final = 5_000_000
 _TIMEOUT: Final = 30.0
 _GIB: Final = 1 << 30
+# Why BigQuery refuses one query and would answer another. Source: https://cloud.google.com/bigquery/docs/error-messages
+# (read 2026); that too many bytes are an error 500 with a reason of its own, which the client does not try again, as
+# users report it (github.com/exmergo/dex/issues/320).
+_OVER_THE_LIMIT: Final = "bytesBilledLimitExceeded"
+_REFUSALS: Final = frozenset(
+    {"billingTierLimitExceeded", "invalid", "invalidQuery", "notImplemented", "resourcesExceeded", "responseTooLarge"}
+)
 
 
 class RowsRefusedError(BackendError):
@@ -33,8 +41,11 @@ class BigQueryStore(SqlStore):
     """Keeps everything in one dataset (`project.dataset`), made ready by `bindwatch.adapters.bigquery_schema`.
 
     Threads that append at the same time share one insert per table, and each returns after its own rows are durable.
-    Inserts may come twice; the views count each key once. No question reads more than `maximum_bytes_billed`.
+    Inserts may come twice; the views count each key once. A question that would read more than `query_gib` GiB is
+    refused before it runs, and costs nothing.
     """
+
+    engine: ClassVar = "bigquery"
 
     def __init__(
         self,
@@ -42,7 +53,7 @@ class BigQueryStore(SqlStore):
         *,
         client: "Client | None" = None,
         location: str | None = None,
-        maximum_bytes_billed: int = 20 * _GIB,
+        query_gib: int = QUERY_GIB,
         retries: bool = True,
     ) -> None:
         project, dot, name = dataset.rpartition(".")
@@ -55,7 +66,7 @@ class BigQueryStore(SqlStore):
             with self._translated("begin", "application default credentials"):
                 client = bigquery.Client(project=project, location=location)
         self.client: Final = client
-        self._maximum_bytes_billed: Final = maximum_bytes_billed
+        self._query_gib: Final = query_gib
         self._retries: Final = retries
         self._commits: GroupCommit[Rows] = GroupCommit(self._write, splits_on=RowsRefusedError)
 
@@ -67,9 +78,8 @@ class BigQueryStore(SqlStore):
         """Keep these rows; see `FindingStore.append`."""
         self._commits.submit(rows)
 
-    def ask(self, name: str, parameters: Mapping[str, Value]) -> list[Answer]:
-        """The answer to one file; see `SqlStore.ask`."""
-        return self._run(sql_text(name), parameters, doing=f"ask {name}")
+    def _answer(self, text: str, files: tuple[str, ...], parameters: Mapping[str, Value]) -> list[Answer]:
+        return self._run(text, parameters, doing=f"ask {', '.join(files)}")
 
     def _roll_up(self, since: datetime, until: datetime, now: datetime) -> None:
         """Roll up whole days; the former roll-up stays, and the view reads the latest."""
@@ -103,7 +113,7 @@ class BigQueryStore(SqlStore):
 
         config = bigquery.QueryJobConfig(
             query_parameters=[_parameter(name, value) for name, value in parameters.items()],
-            maximum_bytes_billed=self._maximum_bytes_billed,
+            maximum_bytes_billed=self._query_gib * _GIB,
         )
         options: dict[str, Any] = {} if self._retries else {"retry": None, "job_retry": None}
         needed = "roles/bigquery.jobUser on the project and roles/bigquery.dataViewer on the dataset"
@@ -125,13 +135,20 @@ def translated(dataset: str, doing: str, role: str) -> Iterator[None]:
 
     try:
         yield
-    except exceptions.Forbidden as error:
-        raise BackendError(f"store bigquery:{dataset}: may not {doing}: {error}. It takes {role}") from error
-    except exceptions.NotFound as error:
-        raise BackendError(
-            f"store bigquery:{dataset}: could not {doing}: {error}. Make the tables first (scripts/deploy, or "
-            "bindwatch prepare); new ones take a while"
-        ) from error
+    except exceptions.GoogleAPICallError as error:
+        problem = f"store bigquery:{dataset}: could not {doing}: {error}"
+        reasons = {str(item.get("reason")) for item in error.errors if isinstance(item, Mapping)}
+        if _OVER_THE_LIMIT in reasons:
+            raise QuestionRefusedError(f"{problem}. {QUERY_LIMIT} (in Terraform, query_gib) allows more") from error
+        if reasons & _REFUSALS:
+            raise QuestionRefusedError(problem) from error
+        if isinstance(error, exceptions.Forbidden):
+            raise BackendError(f"store bigquery:{dataset}: may not {doing}: {error}. It takes {role}") from error
+        if isinstance(error, exceptions.NotFound):
+            raise BackendError(
+                f"{problem}. Make the tables first (scripts/deploy, or bindwatch prepare); new ones take a while"
+            ) from error
+        raise BackendError(problem) from error
     except (exceptions.GoogleAPIError, GoogleAuthError, OSError, TimeoutError) as error:
         raise BackendError(f"store bigquery:{dataset}: could not {doing}: {error}") from error
 

@@ -7,13 +7,13 @@ from contextlib import contextmanager
 from datetime import UTC, date, datetime
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Final, Self
+from typing import Any, ClassVar, Final, Self
 from zlib import crc32
 
 import msgspec
 
 from bindwatch.adapters.questions import Value, sql_text, views_in_order, views_under
-from bindwatch.adapters.sql_store import Answer, SqlStore
+from bindwatch.adapters.sql_store import Answer, QuestionRefusedError, SqlStore
 from bindwatch.adapters.tables import Column, TableSchema, table_schema
 from bindwatch.errors import BackendError, ConfigError
 from bindwatch.pipeline.ports import Row, Rows, Table
@@ -34,6 +34,8 @@ class DuckDBStore(SqlStore):
     Appending the same rows again leaves the file as it was. Safe for several threads, one at a time.
     """
 
+    engine: ClassVar = "duckdb"
+
     def __init__(self, path: str = ":memory:", *, lazy: bool = False) -> None:
         """Open or make it; a `lazy` store makes a view when a question leans on it, not a tenth of a second before."""
         import duckdb  # here: it costs a quarter of a second, and a scan without a store does not need it
@@ -43,6 +45,7 @@ class DuckDBStore(SqlStore):
         self._views: set[str] = set()
         self._is_lazy = lazy
         self._error: type[Exception] = duckdb.Error
+        self._broken = (duckdb.ConnectionException, duckdb.FatalException, duckdb.InternalException, duckdb.IOException)
         if path != ":memory:" and not Path(path).parent.is_dir():
             raise ConfigError([f"store {path}: there is no directory {Path(path).parent}"])
         try:
@@ -81,12 +84,11 @@ class DuckDBStore(SqlStore):
                 raise
             self._connection.commit()
 
-    def ask(self, name: str, parameters: Mapping[str, Value]) -> list[Answer]:
-        """The answer to one file; see `SqlStore.ask`."""
+    def _answer(self, text: str, files: tuple[str, ...], parameters: Mapping[str, Value]) -> list[Answer]:
         given = {key: _native(value) for key, value in parameters.items()}
-        with self._lock, self._translated(f"ask {name}"):
-            self._make_views(view for view in views_under(name) if view not in self._views)
-            cursor = self._connection.execute(sql_text(name, "duckdb"), given)
+        with self._lock, self._translated(f"ask {', '.join(files)}", refusal=QuestionRefusedError):
+            self._make_views(view for view in views_under(*files) if view not in self._views)
+            cursor = self._connection.execute(text, given)
             columns = [column[0] for column in cursor.description]
             return [dict(zip(columns, map(_aware, row), strict=True)) for row in cursor.fetchall()]
 
@@ -180,11 +182,14 @@ class DuckDBStore(SqlStore):
                 self._connection.execute(f"alter table {schema.name} add column {column.name} {_type(column)}")
 
     @contextmanager
-    def _translated(self, doing: str) -> Iterator[None]:
+    def _translated(self, doing: str, *, refusal: type[BackendError] = BackendError) -> Iterator[None]:
+        """What DuckDB raises inside, as a BackendError; as a `refusal` where the file and the connection are well."""
         try:
             yield
-        except self._error as error:
+        except self._broken as error:
             raise BackendError(f"store {self.path}: could not {doing}: {error}") from error
+        except self._error as error:
+            raise refusal(f"store {self.path}: could not {doing}: {error}") from error
 
 
 def _definition(column: Column) -> str:

@@ -1,4 +1,6 @@
-"""The SQL files of the package: what each asks, which parameters it takes, which views it leans on."""
+"""The SQL files of the package: what each asks, which parameters it takes, which views it leans on, and how the window
+questions become one.
+"""
 
 import re
 from collections.abc import Iterator
@@ -6,13 +8,56 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from functools import cache
 from importlib.resources import files
+from itertools import dropwhile
+from textwrap import indent
 from typing import Final, TypeAlias
 
 from bindwatch.errors import InputError
 
 Value: TypeAlias = str | int | bool | datetime | date | tuple[str, ...]
 
+WINDOW_COLUMNS: Final = (
+    "caller",
+    "caller_name",
+    "caller_ip",
+    "user_agent",
+    "project",
+    "resource",
+    "target",
+    "calls",
+    "succeeded",
+    "items",
+    "known_since",
+    "subject",
+    "occurred_at",
+    "log_name",
+    "insert_id",
+    "timestamp",
+)
+"""What every window question shows."""
+
 _SQL: Final = files("bindwatch") / "sql"
+_WINDOWS: Final = ("windows", "windows/hourly")
+_COUNTED: Final = (
+    "event_key",
+    "received_at",
+    "occurred_at",
+    "caller",
+    "caller_name",
+    "caller_ip",
+    "user_agent",
+    "project",
+    "resource",
+    "target",
+    "failed",
+    "log_name",
+    "insert_id",
+    "timestamp",
+    "item",
+    "shown",
+    "least",
+    "least_shown",
+)
 _PARAMETER: Final = re.compile(r"-- @(\w+) (\w+)(?: = (.*?))?: (.+)")
 _REFERENCE: Final = re.compile(r"`\$\{dataset\}\.(\w+)`")
 _AGO: Final = re.compile(r"-(\d+)([dhm])")
@@ -85,6 +130,58 @@ def sql_text(name: str, engine: str = "bigquery") -> str:
 
 
 @cache
+def window_file(rule_id: str) -> str:
+    """The file that finds the rows of a window rule. Raises InputError where there is none."""
+    name = rule_id.replace("-", "_")
+    found = [folder for folder in _WINDOWS if (_SQL / folder / f"{name}.sql").is_file()]
+    if not found:
+        raise InputError(rule_id, "no window rule of this id has a question")
+    return f"{found[0]}/{name}"
+
+
+@cache
+def window_text(rule_ids: tuple[str, ...], engine: str = "bigquery") -> str:
+    """One query that asks what several window rules ask; each row has its `rule_id`, then WINDOW_COLUMNS.
+
+    It takes @since and @until, and shows the rows of each rule in the order of their time. In BigQuery one query over
+    many windows reads far less than a query for each: 10 MB at least are billed per table a query names
+    (https://cloud.google.com/bigquery/pricing#on_demand_pricing). How it bills a table that is named several times in
+    one query is not documented; that it then runs the scan several times is ("executed once for each reference",
+    https://cloud.google.com/bigquery/docs/reference/standard-sql/query-syntax#with_clause). Every scan keeps its own
+    bounds of `occurred_at`, by which partitions are pruned.
+    """
+    files = {rule_id: window_file(rule_id) for rule_id in rule_ids}
+    hourly = {rule_id: file for rule_id, file in files.items() if "/hourly/" in file}
+    parts = [_select(rule_id, file, WINDOW_COLUMNS, engine) for rule_id, file in files.items() if rule_id not in hourly]
+    steps = ""
+    if hourly:
+        counted = "\nunion all\n".join(_select(rule_id, file, _COUNTED, engine) for rule_id, file in hourly.items())
+        steps = f"with counted as (\n{counted}\n),\n\nhourly as (\n{_code('steps/hourly', engine)}\n)\n\n"
+        parts.insert(0, f"select\n    rule_id,\n{_columns(WINDOW_COLUMNS)}\nfrom hourly")
+    order = "order by rule_id, occurred_at, caller, target, items, subject"
+    return steps + "\nunion all\n".join(parts) + f"\n{order}\n"
+
+
+def _select(rule_id: str, file: str, columns: tuple[str, ...], engine: str) -> str:
+    # ids and columns are our own, not a user's
+    question = _read_question(file, sql_text(file)).question
+    return (
+        f"-- {rule_id}: {question}\nselect\n    '{rule_id}' as rule_id,\n{_columns(columns)}\n"
+        f"from (\n{_code(file, engine)}\n)"
+    )
+
+
+def _columns(names: tuple[str, ...]) -> str:
+    return ",\n".join(f"    {name}" for name in names)
+
+
+def _code(file: str, engine: str) -> str:
+    """A file without what is said at its head."""
+    lines = sql_text(file, engine).splitlines()
+    return indent("\n".join(dropwhile(lambda line: line.startswith("--"), lines)), "    ")
+
+
+@cache
 def views_in_order() -> tuple[str, ...]:
     """The names of the views, each after those it leans on."""
     names = {item.name.removesuffix(".sql") for item in (_SQL / "views").iterdir() if item.name.endswith(".sql")}
@@ -93,10 +190,10 @@ def views_in_order() -> tuple[str, ...]:
 
 
 @cache
-def views_under(name: str) -> tuple[str, ...]:
-    """The views that the text of one file (`windows/canary_lost`) leans on, each after those it leans on itself."""
+def views_under(*names: str) -> tuple[str, ...]:
+    """The views that the text of files (`windows/canary_lost`) leans on, each after those it leans on itself."""
     needed: set[str] = set()
-    waiting = [name]
+    waiting = list(names)
     while waiting:
         found = {view for view in _REFERENCE.findall(sql_text(waiting.pop())) if view in views_in_order()}
         waiting += [f"views/{view}" for view in found - needed]

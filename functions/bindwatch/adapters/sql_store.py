@@ -4,12 +4,12 @@ import json
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta
-from typing import Any, Final
+from typing import Any, ClassVar, Final
 
-from bindwatch.adapters.questions import Value, questions
-from bindwatch.errors import InputError
+from bindwatch.adapters.questions import Value, questions, sql_text, window_file, window_text
+from bindwatch.errors import BackendError, InputError
 from bindwatch.model.finding import LogRef
-from bindwatch.pipeline.ports import DueAlert, Json, Reminders, Row, Rows, StandingFinding
+from bindwatch.pipeline.ports import DueAlert, Json, Reminders, Row, Rows, StandingFinding, WindowAnswers
 from bindwatch.rule import WindowRow
 
 Answer = dict[str, Any]
@@ -18,8 +18,15 @@ _ALERT_COLUMNS: Final = frozenset({"alert_id", "kind", "reason", "due_at", "scop
 _COUNTS: Final = ("critical", "high", "medium", "low", "info")
 
 
+class QuestionRefusedError(BackendError):
+    """The store works, and does not answer this question: it is too large, too complex or not understood."""
+
+
 class SqlStore(ABC):
     """A FindingStore over SQL: subclasses append rows and answer the questions of `sql/` in their own dialect."""
+
+    engine: ClassVar[str]
+    """Whose dialect it speaks: `bigquery` or `duckdb`."""
 
     @abstractmethod
     def append(self, rows: Rows) -> None:
@@ -30,8 +37,15 @@ class SqlStore(ABC):
         """Let go of what the store holds; it cannot be asked after that."""
 
     @abstractmethod
+    def _answer(self, text: str, files: tuple[str, ...], parameters: Mapping[str, Value]) -> list[Answer]:
+        """The answer to a text in the store's dialect, made of these files."""
+
     def ask(self, name: str, parameters: Mapping[str, Value]) -> list[Answer]:
-        """The answer to one file (`queries/open_findings`); times are aware, in UTC. Raises BackendError."""
+        """The answer to one file (`queries/open_findings`); times are aware, in UTC.
+
+        Raises BackendError, and of that QuestionRefusedError where another question could be answered.
+        """
+        return self._answer(sql_text(name, self.engine), (name,), parameters)
 
     def standing(
         self, *, rule_ids: Sequence[str], projects: Sequence[str] | None, finding_ids: Sequence[str]
@@ -87,10 +101,32 @@ class SqlStore(ABC):
         """See `FindingStore.known_teams`."""
         return {row["project"]: row["team"] for row in self.ask("store/teams", {})}
 
-    def window_rows(self, rule_id: str, *, since: datetime, until: datetime) -> Sequence[WindowRow]:
-        """See `FindingStore.window_rows`."""
-        answer = self.ask(f"windows/{rule_id.replace('-', '_')}", {"since": since, "until": until})
-        return [_window_row(row) for row in answer]
+    def window_rows(self, rule_ids: Sequence[str], *, since: datetime, until: datetime) -> WindowAnswers:
+        """See `FindingStore.window_rows`.
+
+        Where the one question is refused, each half of the rules is asked, and so on down to those at fault.
+        """
+        if not rule_ids:
+            return WindowAnswers()
+        try:
+            answer = self.ask_windows(rule_ids, since=since, until=until)
+        except QuestionRefusedError as refusal:
+            if len(rule_ids) == 1:
+                return WindowAnswers(refused={rule_ids[0]: str(refusal)})
+            middle = len(rule_ids) // 2
+            first, second = (
+                self.window_rows(half, since=since, until=until) for half in (rule_ids[:middle], rule_ids[middle:])
+            )
+            return WindowAnswers({**first.rows, **second.rows}, {**first.refused, **second.refused}, str(refusal))
+        rows: dict[str, list[WindowRow]] = {}
+        for row in answer:
+            rows.setdefault(row["rule_id"], []).append(_window_row(row))
+        return WindowAnswers(rows)
+
+    def ask_windows(self, rule_ids: Sequence[str], *, since: datetime, until: datetime) -> list[Answer]:
+        """The answer to the one question of several window rules, each row with its `rule_id`; raises as `ask` does."""
+        files = tuple(window_file(rule_id) for rule_id in rule_ids)
+        return self._answer(window_text(tuple(rule_ids), self.engine), files, {"since": since, "until": until})
 
     def roll_up_habits(self, since: datetime, until: datetime, *, now: datetime) -> None:
         """See `FindingStore.roll_up_habits`."""
@@ -182,7 +218,7 @@ def _window_row(row: Answer) -> WindowRow:
         succeeded=row["succeeded"],
         items=tuple(item for item in (row["items"] or "").split(",") if item),
         known_since=row["known_since"],
-        subject=row.get("subject", ""),
+        subject=row["subject"],
     )
 
 

@@ -8,9 +8,10 @@ import click
 from click.shell_completion import CompletionItem
 
 from bindwatch.adapters.house_files import judge_cases, load_house, load_rules
+from bindwatch.adapters.questions import window_text
 from bindwatch.cli import complete
 from bindwatch.cli.terminal import printable
-from bindwatch.rule import Context, Rule
+from bindwatch.rule import Context, Rule, SubjectKind
 from bindwatch.rules import INVENTORY_RULES, LOG_RULES, WINDOW_RULES
 
 
@@ -83,8 +84,9 @@ def _test(directory: str | None, settings_file: str) -> int:
 @command.command("show")
 @click.argument("rule_id", required=False, metavar="[RULE]", shell_complete=complete.rules)
 @click.option("--format", "form", type=click.Choice(["text", "json", "ndjson"]), default="text", show_default=True)
+@click.option("--sql", is_flag=True, help="Print what a window rule asks (BigQuery's dialect) instead of its page.")
 @_SETTINGS
-def _show(rule_id: str | None, form: str, settings_file: str) -> int:
+def _show(rule_id: str | None, form: str, sql: bool, settings_file: str) -> int:
     """The rules that run, or the page of one."""
     house = load_house(settings_file)
     every: list[Rule[Any]] = [
@@ -101,6 +103,9 @@ def _show(rule_id: str | None, form: str, settings_file: str) -> int:
 
         near = get_close_matches(rule_id or "", [rule.id for rule in every], n=3)
         raise click.UsageError(f"no rule {rule_id!r}." + (f" Did you mean {', '.join(near)}?" if near else ""))
+    if sql:
+        _write_sql(rules)
+        return 0
     match form:
         case "json":
             json.dump([_record(rule, context) for rule in rules], sys.stdout, indent=2)
@@ -119,6 +124,15 @@ def _show(rule_id: str | None, form: str, settings_file: str) -> int:
 
 def _record(rule: Rule[Any], context: Context) -> dict[str, Any]:
     return rule_record(rule) | {"off": bool(rule.lacks(context))}
+
+
+def _write_sql(rules: list[Rule[Any]]) -> None:
+    asked = tuple(rule.id for rule in rules if rule.subject is SubjectKind.WINDOW)
+    if not asked:
+        raise click.UsageError(
+            f"{rules[0].id} is no window rule: it looks at one {rules[0].subject.value} and asks nothing"
+        )
+    click.echo(window_text(asked), nl=False)
 
 
 def _write_page(rules: list[Rule[Any]], context: Context) -> None:

@@ -16,6 +16,7 @@ from bindwatch.adapters.sql_store import Answer, SqlStore, plain
 from bindwatch.cli.formats.spreadsheet import table
 from bindwatch.cli.terminal import printable, width
 from bindwatch.errors import ConfigError, InputError
+from bindwatch.settings import query_gib
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -46,7 +47,7 @@ def opened(place: str) -> Iterator[SqlStore]:
     if colon and kind in ("bigquery", "bq"):
         from bindwatch.adapters.bigquery import BigQueryStore
 
-        store: SqlStore = BigQueryStore(name)
+        store: SqlStore = BigQueryStore(name, query_gib=query_gib(os.environ))
     else:
         path = name if colon and kind == "duckdb" else place
         if not Path(path).exists():

@@ -1,7 +1,7 @@
 """What the pipeline needs from the outside, as ports; the adapters implement them."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from typing import Protocol, TypeAlias
@@ -90,6 +90,16 @@ class Published:
     error: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class WindowAnswers:
+    """What the SQL of window rules found: the rows of each rule, by its id, or why the store does not answer it."""
+
+    rows: Mapping[str, Sequence[WindowRow]] = field(default_factory=dict)
+    refused: Mapping[str, str] = field(default_factory=dict)
+    apart: str = ""
+    """Why the rules could not be asked as one question, where they were not: that costs many times as much."""
+
+
 class FindingStore(Protocol):
     """Where everything is kept: append-only tables, and views that say how things stand.
 
@@ -126,8 +136,12 @@ class FindingStore(Protocol):
     def known_teams(self) -> Mapping[str, str]:
         """Whose each project (its id) was when it was last seen: the team, "" for one that is nobody's any more."""
 
-    def window_rows(self, rule_id: str, *, since: datetime, until: datetime) -> Sequence[WindowRow]:
-        """What the SQL of a window rule finds in that time. `since` is a full hour."""
+    def window_rows(self, rule_ids: Sequence[str], *, since: datetime, until: datetime) -> WindowAnswers:
+        """What the SQL of these window rules finds in that time, asked as one question. `since` is a full hour.
+
+        A rule whose question the store refuses costs no other rule its answer. Raises BackendError where the store
+        does not answer at all.
+        """
 
     def roll_up_habits(self, since: datetime, until: datetime, *, now: datetime) -> None:
         """Make the daily roll-up of the days (UTC) that this time touches anew."""

@@ -1,11 +1,11 @@
 """The window rules over the store, and the daily roll-up that novelty and dormancy read."""
 
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from bindwatch.engine import RuleFailure, Verdict
-from bindwatch.errors import BackendError
 from bindwatch.model.finding import Finding
 from bindwatch.pipeline.ports import FindingStore, Row, Table
 from bindwatch.pipeline.rows import Recording, failure_row, finding_event
@@ -15,6 +15,14 @@ LOOK_BACK: Final = timedelta(hours=2)
 """How far back a sweep looks: windows are an hour, and entries may come late."""
 
 
+@dataclass(frozen=True, slots=True)
+class Swept(Verdict):
+    """What a sweep found, and why it cost many times as much as it should, where it did."""
+
+    apart: str = ""
+    """Why the store could not be asked for all window rules at once."""
+
+
 def sweep_windows(
     store: FindingStore,
     rules: Sequence[Rule[WindowRow]],
@@ -22,29 +30,26 @@ def sweep_windows(
     now: datetime,
     *,
     since: datetime | None = None,
-) -> Verdict:
+) -> Swept:
     """Run the window rules over what happened since then (by default, the last two full hours), and keep the findings.
 
     The start is cut to the hour and a story is told by the entry that made it one, so looking again says nothing new.
-    A rule that fails is in the verdict and in the store; the others are judged.
+    A rule that fails, or whose question the store refuses, is in the verdict and in the store; the others are judged.
     """
     start = (since or now - LOOK_BACK).astimezone(UTC).replace(minute=0, second=0, microsecond=0)
+    asked = [rule for rule in rules if not rule.lacks(context)]
+    answers = store.window_rows([rule.id for rule in asked], since=start, until=now)
+    span = f"{start.isoformat()} to {now.isoformat()}"
     findings: list[Finding] = []
-    failures: list[RuleFailure] = []
-    for rule in rules:
-        if rule.lacks(context):
-            continue
+    failures = [RuleFailure(rule_id, span, problem) for rule_id, problem in answers.refused.items()]
+    for rule in asked:
         try:
-            for row in store.window_rows(rule.id, since=start, until=now):
+            for row in answers.rows.get(rule.id, ()):
                 findings += rule.judge(row, context)
-        except BackendError:
-            raise
         except Exception as error:  # a rule may raise anything; its neighbours still count
-            failures.append(
-                RuleFailure(rule.id, f"{start.isoformat()} to {now.isoformat()}", f"{type(error).__name__}: {error}")
-            )
+            failures.append(RuleFailure(rule.id, span, f"{type(error).__name__}: {error}"))
     record(findings, store, now=now, failures=failures)
-    return Verdict(tuple(findings), tuple(failures))
+    return Swept(tuple(findings), tuple(failures), apart=answers.apart)
 
 
 def record(

@@ -62,6 +62,8 @@ def run_sweep(settings: Settings, parts: Parts, log: Log, *, now: datetime | Non
     chosen = house_of(settings).window_rules(WINDOW_RULES)
     rules = [rule for rule in chosen if rule.id not in settings.disabled_rules]
     verdict = sweep_windows(parts.store, rules, make_context(settings), now)
+    if verdict.apart:
+        log.error("the window rules were asked apart; a sweep so costs many times as much", problem=verdict.apart[:500])
     for failure in verdict.failures:
         log.error("a rule failed", rule_id=failure.rule_id, problem=failure.error[:500])
     if now.minute == 0:

@@ -32,7 +32,7 @@ def open_store(settings: Settings) -> SqlStore:
         case Dataset(project, name):
             from bindwatch.adapters.bigquery import BigQueryStore
 
-            return BigQueryStore(f"{project}.{name}")
+            return BigQueryStore(f"{project}.{name}", query_gib=settings.query_gib)
         case other:
             assert_never(other)
 

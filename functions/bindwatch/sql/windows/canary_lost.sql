@@ -97,9 +97,9 @@ select
     succeeded,
     '' as items,
     '' as known_since,
+    '' as subject,
     sent_at as occurred_at,
     'bindwatch-canary' as log_name,
     run_id as insert_id,
     '' as timestamp
 from news
-order by occurred_at, caller

@@ -85,6 +85,7 @@ select
     1 as succeeded,
     delegated.impersonator as items,
     '' as known_since,
+    '' as subject,
     acts.occurred_at,
     acts.log_name,
     acts.insert_id,
@@ -94,4 +95,3 @@ inner join acts on delegated.event_key = acts.event_key
 inner join watched on delegated.caller = watched.account
 left join explained on delegated.event_key = explained.event_key
 where explained.event_key is null
-order by acts.occurred_at, acts.caller, delegated.impersonator

@@ -139,6 +139,7 @@ select
     1 as succeeded,
     awakened.method as items,
     cast(date(acted.last_at) as string) as known_since,
+    '' as subject,
     awakened.occurred_at,
     awakened.log_name,
     awakened.insert_id,
@@ -146,4 +147,3 @@ select
 from awakened
 inner join acted on concat('serviceAccount:', awakened.target) = acted.caller
 where unix_seconds(awakened.occurred_at) - unix_seconds(acted.last_at) >= 60 * 86400
-order by awakened.occurred_at, awakened.caller, awakened.target

@@ -48,6 +48,7 @@ select
     1 as succeeded,
     '' as items,
     cast(date(earlier.last_at) as string) as known_since,
+    '' as subject,
     acts.occurred_at,
     acts.log_name,
     acts.insert_id,
@@ -55,4 +56,3 @@ select
 from acts
 inner join earlier on acts.caller = earlier.caller
 where unix_seconds(acts.occurred_at) - unix_seconds(earlier.last_at) >= 60 * 86400
-order by acts.occurred_at, acts.caller

@@ -56,6 +56,7 @@ select
     0 as succeeded,
     cast(div(totals.longest, 60) as string) as items,
     '' as known_since,
+    '' as subject,
     late.occurred_at,
     late.log_name,
     late.insert_id,
@@ -66,4 +67,3 @@ inner join totals
         late.log = totals.log
         and late.hour = totals.hour
 where late.position = 20
-order by late.occurred_at, caller

@@ -77,9 +77,9 @@ select
     succeeded,
     cast(minutes as string) as items,
     '' as known_since,
+    '' as subject,
     occurred_at,
     log_name,
     insert_id,
     timestamp
 from gaps
-order by occurred_at, caller

@@ -78,10 +78,10 @@ select
     pairs.severity_level as succeeded,
     pairs.subject as items,
     '' as known_since,
+    '' as subject,
     pairs.observed_at as occurred_at,
     pairs.source.log_name,
     pairs.source.insert_id,
     pairs.source.timestamp
 from pairs
 inner join created on pairs.target = created.target
-order by pairs.observed_at, created.target

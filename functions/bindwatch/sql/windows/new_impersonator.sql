@@ -67,6 +67,7 @@ select
     1 as succeeded,
     case when used.by_pods and not minted.from_metadata_server then 'not-a-pod' else '' end as items,
     cast(date(used.known_since) as string) as known_since,
+    '' as subject,
     minted.occurred_at,
     minted.log_name,
     minted.insert_id,
@@ -83,4 +84,3 @@ where
         unix_seconds(minted.occurred_at) - unix_seconds(used.known_since) >= 14 * 86400
         or (used.by_pods and not minted.from_metadata_server)
     )
-order by minted.occurred_at, minted.caller

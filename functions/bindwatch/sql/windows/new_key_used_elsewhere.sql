@@ -92,10 +92,10 @@ select
     1 as succeeded,
     concat(made.key_id, ',', elsewhere.caller_ip) as items,
     '' as known_since,
+    '' as subject,
     elsewhere.occurred_at,
     elsewhere.log_name,
     elsewhere.insert_id,
     elsewhere.timestamp
 from elsewhere
 inner join made on elsewhere.key_id = made.key_id
-order by elsewhere.occurred_at, made.key_id

@@ -110,6 +110,7 @@ select
     1 as succeeded,
     firsts.item as items,
     cast(date(callers.known_since) as string) as known_since,
+    '' as subject,
     calls_made.occurred_at,
     calls_made.log_name,
     calls_made.insert_id,
@@ -127,4 +128,3 @@ left join known
 where
     known.caller is null
     and unix_seconds(calls_made.occurred_at) - unix_seconds(callers.known_since) >= 14 * 86400
-order by calls_made.occurred_at, calls_made.caller, firsts.item

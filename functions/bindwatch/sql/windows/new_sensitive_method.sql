@@ -73,6 +73,7 @@ select
     1 as succeeded,
     acts.method as items,
     cast(date(callers.known_since) as string) as known_since,
+    '' as subject,
     acts.occurred_at,
     acts.log_name,
     acts.insert_id,
@@ -87,4 +88,3 @@ left join known
 where
     known.caller is null
     and unix_seconds(acts.occurred_at) - unix_seconds(callers.known_since) >= 14 * 86400
-order by acts.occurred_at, acts.caller

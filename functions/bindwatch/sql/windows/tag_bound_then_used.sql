@@ -57,6 +57,7 @@ select
     pairs.calls as succeeded,
     acts.method as items,
     pairs.items as known_since,
+    '' as subject,
     acts.occurred_at,
     acts.log_name,
     acts.insert_id,
@@ -67,4 +68,3 @@ qualify
     row_number() over (
         partition by acts.caller, div(unix_seconds(acts.occurred_at), 3600) order by acts.occurred_at, acts.event_key
     ) = 1
-order by acts.occurred_at, acts.caller

@@ -91,10 +91,10 @@ select
     today.calls as succeeded,
     cast(cast(round(today.average) as int64) as string) as items,
     cast(today.known_since as string) as known_since,
+    '' as subject,
     acts.occurred_at,
     acts.log_name,
     acts.insert_id,
     acts.timestamp
 from today
 inner join acts on today.caller = acts.caller
-order by acts.occurred_at, acts.caller

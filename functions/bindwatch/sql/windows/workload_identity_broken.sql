@@ -116,4 +116,3 @@ select
     acts.timestamp
 from ended
 inner join acts on ended.event_key = acts.event_key
-order by acts.occurred_at, ended.finding_id

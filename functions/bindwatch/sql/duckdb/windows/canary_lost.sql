@@ -91,11 +91,9 @@ SELECT
   succeeded,
   '' AS items,
   '' AS known_since,
+  '' AS subject,
   sent_at AS occurred_at,
   'bindwatch-canary' AS log_name,
   run_id AS insert_id,
   '' AS timestamp
 FROM news
-ORDER BY
-  occurred_at NULLS FIRST,
-  caller NULLS FIRST

@@ -89,6 +89,7 @@ SELECT
   1 AS succeeded,
   delegated.impersonator AS items,
   '' AS known_since,
+  '' AS subject,
   acts.occurred_at,
   acts.log_name,
   acts.insert_id,
@@ -102,7 +103,3 @@ LEFT JOIN explained
   ON delegated.event_key = explained.event_key
 WHERE
   explained.event_key IS NULL
-ORDER BY
-  acts.occurred_at NULLS FIRST,
-  acts.caller NULLS FIRST,
-  delegated.impersonator NULLS FIRST

@@ -139,6 +139,7 @@ SELECT
   1 AS succeeded,
   awakened.method AS items,
   CAST(CAST(acted.last_at AS DATE) AS TEXT) AS known_since,
+  '' AS subject,
   awakened.occurred_at,
   awakened.log_name,
   awakened.insert_id,
@@ -148,7 +149,3 @@ INNER JOIN acted
   ON 'serviceAccount:' || awakened.target = acted.caller
 WHERE
   CAST(FLOOR(EPOCH(awakened.occurred_at)) AS BIGINT) - CAST(FLOOR(EPOCH(acted.last_at)) AS BIGINT) >= 60 * 86400
-ORDER BY
-  awakened.occurred_at NULLS FIRST,
-  awakened.caller NULLS FIRST,
-  awakened.target NULLS FIRST

@@ -50,6 +50,7 @@ SELECT
   1 AS succeeded,
   '' AS items,
   CAST(CAST(earlier.last_at AS DATE) AS TEXT) AS known_since,
+  '' AS subject,
   acts.occurred_at,
   acts.log_name,
   acts.insert_id,
@@ -59,6 +60,3 @@ INNER JOIN earlier
   ON acts.caller = earlier.caller
 WHERE
   CAST(FLOOR(EPOCH(acts.occurred_at)) AS BIGINT) - CAST(FLOOR(EPOCH(earlier.last_at)) AS BIGINT) >= 60 * 86400
-ORDER BY
-  acts.occurred_at NULLS FIRST,
-  acts.caller NULLS FIRST

@@ -67,6 +67,7 @@ SELECT
     )
   ) AS TEXT) AS items,
   '' AS known_since,
+  '' AS subject,
   late.occurred_at,
   late.log_name,
   late.insert_id,
@@ -76,6 +77,3 @@ INNER JOIN totals
   ON late.log = totals.log AND late.hour = totals.hour
 WHERE
   late.position = 20
-ORDER BY
-  late.occurred_at NULLS FIRST,
-  caller NULLS FIRST

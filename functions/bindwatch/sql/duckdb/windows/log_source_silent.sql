@@ -87,11 +87,9 @@ SELECT
   succeeded,
   CAST(minutes AS TEXT) AS items,
   '' AS known_since,
+  '' AS subject,
   occurred_at,
   log_name,
   insert_id,
   timestamp
 FROM gaps
-ORDER BY
-  occurred_at NULLS FIRST,
-  caller NULLS FIRST

@@ -80,6 +80,7 @@ SELECT
   pairs.severity_level AS succeeded,
   pairs.subject AS items,
   '' AS known_since,
+  '' AS subject,
   pairs.observed_at AS occurred_at,
   pairs.source.log_name,
   pairs.source.insert_id,
@@ -87,6 +88,3 @@ SELECT
 FROM pairs
 INNER JOIN created
   ON pairs.target = created.target
-ORDER BY
-  pairs.observed_at NULLS FIRST,
-  created.target NULLS FIRST

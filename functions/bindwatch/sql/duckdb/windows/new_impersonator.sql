@@ -76,6 +76,7 @@ SELECT
     ELSE ''
   END AS items,
   CAST(CAST(used.known_since AS DATE) AS TEXT) AS known_since,
+  '' AS subject,
   minted.occurred_at,
   minted.log_name,
   minted.insert_id,
@@ -93,6 +94,3 @@ WHERE
       used.by_pods AND NOT minted.from_metadata_server
     )
   )
-ORDER BY
-  minted.occurred_at NULLS FIRST,
-  minted.caller NULLS FIRST

@@ -98,6 +98,7 @@ SELECT
   1 AS succeeded,
   made.key_id || ',' || elsewhere.caller_ip AS items,
   '' AS known_since,
+  '' AS subject,
   elsewhere.occurred_at,
   elsewhere.log_name,
   elsewhere.insert_id,
@@ -105,6 +106,3 @@ SELECT
 FROM elsewhere
 INNER JOIN made
   ON elsewhere.key_id = made.key_id
-ORDER BY
-  elsewhere.occurred_at NULLS FIRST,
-  made.key_id NULLS FIRST

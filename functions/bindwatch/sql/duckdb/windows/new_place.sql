@@ -117,6 +117,7 @@ SELECT
   1 AS succeeded,
   firsts.item AS items,
   CAST(CAST(callers.known_since AS DATE) AS TEXT) AS known_since,
+  '' AS subject,
   calls_made.occurred_at,
   calls_made.log_name,
   calls_made.insert_id,
@@ -131,7 +132,3 @@ LEFT JOIN known
 WHERE
   known.caller IS NULL
   AND CAST(FLOOR(EPOCH(calls_made.occurred_at)) AS BIGINT) - CAST(FLOOR(EPOCH(callers.known_since)) AS BIGINT) >= 14 * 86400
-ORDER BY
-  calls_made.occurred_at NULLS FIRST,
-  calls_made.caller NULLS FIRST,
-  firsts.item NULLS FIRST

@@ -78,6 +78,7 @@ SELECT
   1 AS succeeded,
   acts.method AS items,
   CAST(CAST(callers.known_since AS DATE) AS TEXT) AS known_since,
+  '' AS subject,
   acts.occurred_at,
   acts.log_name,
   acts.insert_id,
@@ -92,6 +93,3 @@ LEFT JOIN known
 WHERE
   known.caller IS NULL
   AND CAST(FLOOR(EPOCH(acts.occurred_at)) AS BIGINT) - CAST(FLOOR(EPOCH(callers.known_since)) AS BIGINT) >= 14 * 86400
-ORDER BY
-  acts.occurred_at NULLS FIRST,
-  acts.caller NULLS FIRST

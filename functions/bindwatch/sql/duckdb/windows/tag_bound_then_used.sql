@@ -60,6 +60,7 @@ SELECT
   pairs.calls AS succeeded,
   acts.method AS items,
   pairs.items AS known_since,
+  '' AS subject,
   acts.occurred_at,
   acts.log_name,
   acts.insert_id,
@@ -78,6 +79,3 @@ QUALIFY
     )
     ORDER BY acts.occurred_at NULLS FIRST, acts.event_key NULLS FIRST
   ) = 1
-ORDER BY
-  acts.occurred_at NULLS FIRST,
-  acts.caller NULLS FIRST

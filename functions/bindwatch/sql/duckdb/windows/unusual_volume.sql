@@ -91,6 +91,7 @@ SELECT
   today.calls AS succeeded,
   CAST(CAST(ROUND(today.average) AS BIGINT) AS TEXT) AS items,
   CAST(today.known_since AS TEXT) AS known_since,
+  '' AS subject,
   acts.occurred_at,
   acts.log_name,
   acts.insert_id,
@@ -98,6 +99,3 @@ SELECT
 FROM today
 INNER JOIN acts
   ON today.caller = acts.caller
-ORDER BY
-  acts.occurred_at NULLS FIRST,
-  acts.caller NULLS FIRST

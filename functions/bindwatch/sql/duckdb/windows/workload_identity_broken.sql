@@ -117,6 +117,3 @@ SELECT
 FROM ended
 INNER JOIN acts
   ON ended.event_key = acts.event_key
-ORDER BY
-  acts.occurred_at NULLS FIRST,
-  ended.finding_id NULLS FIRST

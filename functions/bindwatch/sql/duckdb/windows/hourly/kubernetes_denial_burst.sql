@@ -1,0 +1,35 @@
+-- The twin of ../../../windows/hourly/kubernetes_denial_burst.sql for DuckDB, written by scripts/sql_twins; not to be edited.
+-- Who was refused many different things by clusters within an hour?
+-- The control plane is refused much of what it tries while a cluster starts, and is not meant.
+-- @since timestamp = -2h: entries before it are not read (prunes partitions).
+-- @until timestamp = now: entries from it on are not read.
+SELECT
+  event_key,
+  received_at,
+  occurred_at,
+  caller,
+  caller_name,
+  caller_ip,
+  user_agent,
+  project,
+  resource,
+  target,
+  failed,
+  log_name,
+  insert_id,
+  timestamp,
+  method || ' ' || resource AS item,
+  method || ' ' || resource AS shown,
+  10 AS least,
+  0 AS least_shown
+FROM activity
+WHERE
+  occurred_at >= $since
+  AND occurred_at < $until
+  AND service = 'k8s.io'
+  AND denied
+  AND (
+    NOT STARTS_WITH(caller, 'system:')
+    OR STARTS_WITH(caller, 'system:serviceaccount:')
+  )
+  AND NOT STARTS_WITH(caller, 'system:serviceaccount:kube-system:')

@@ -1,0 +1,31 @@
+-- Who was refused many different things by clusters within an hour?
+-- The control plane is refused much of what it tries while a cluster starts, and is not meant.
+-- @since timestamp = -2h: entries before it are not read (prunes partitions).
+-- @until timestamp = now: entries from it on are not read.
+select
+    event_key,
+    received_at,
+    occurred_at,
+    caller,
+    caller_name,
+    caller_ip,
+    user_agent,
+    project,
+    resource,
+    target,
+    failed,
+    log_name,
+    insert_id,
+    timestamp,
+    concat(method, ' ', resource) as item,
+    concat(method, ' ', resource) as shown,
+    10 as least,
+    0 as least_shown
+from `${dataset}.activity`
+where
+    occurred_at >= @since
+    and occurred_at < @until
+    and service = 'k8s.io'
+    and denied
+    and (not starts_with(caller, 'system:') or starts_with(caller, 'system:serviceaccount:'))
+    and not starts_with(caller, 'system:serviceaccount:kube-system:')
