@@ -107,3 +107,12 @@ def test_custom_rules_find_are_shown_and_pass_the_sink(tmp_path: Path) -> None:
     assert page.returncode == 0
     assert b"example.googleapis.com/Do" in page.stdout
     assert bindwatch("rules", "public-member").stdout.startswith(b"public-member")
+
+
+def test_that_nobody_said_which_domains_are_theirs_is_said(tmp_path: Path) -> None:
+    (tmp_path / "log.json").write_text(json.dumps(entry(methodName="example.Get")))
+    told = [
+        b"which domains are yours" in bindwatch("scan", tmp_path, *more).stderr
+        for more in ([], ["--trusted-domain", "example.com"])
+    ]
+    assert told == [True, False]

@@ -28,6 +28,8 @@ class Outcome:
     expired: tuple[Exemption, ...] = ()
     inventory: Inventory | None = None
     """What was judged besides log entries."""
+    knows_home: bool = True
+    """Whether anything told which domains are the user's own."""
     roles: str = ""
     """Which role catalogue judged the inventory, and how old it is."""
 

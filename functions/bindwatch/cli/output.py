@@ -312,6 +312,9 @@ def summary_text(standing: Sequence[Standing], outcome: Outcome) -> str:
     if outcome.not_checked:
         lines.append(f"could not look: {len(outcome.not_checked)} rules lack an input")
         lines += [f"  {item.rule_id}: {'; '.join(map(str, item.missing))}" for item in outcome.not_checked]
+    if reading.entries and not outcome.knows_home:
+        lines.append("not known: which domains are yours, so accounts of other companies pass for colleagues;")
+        lines.append("  name yours with --trusted-domain, or as trusted_domains in the settings")
     if outcome.off:
         fields = sorted({f"[outside].{name}" for item in outcome.off for name in item.lacks})
         lines.append(f"off: {len(outcome.off)} rules, for want of {', '.join(fields)} in the settings")

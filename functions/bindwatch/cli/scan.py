@@ -40,6 +40,7 @@ from bindwatch.pipeline import (
 from bindwatch.pipeline.teams import keep_teams
 from bindwatch.rule import Context, Rule, WindowRow
 from bindwatch.rules import LOG_RULES, WINDOW_RULES
+from bindwatch.rules.callers import knows_home
 from bindwatch.settings import is_scope
 from bindwatch.tally import Standing
 
@@ -68,6 +69,7 @@ def scan(
     inventory = reader.inventory()
     if inventory is not None:
         context = replace(context, inventory=inventory)
+    outcome.knows_home = knows_home(context)
     engine = Engine(context, house.log_rules(LOG_RULES))
     window_rules = house.window_rules(WINDOW_RULES)
     outcome.off = switched_off((*house.log_rules(LOG_RULES), *window_rules), context)

@@ -37,10 +37,19 @@ def is_outsider(principal: Principal | None, context: Context) -> bool | None:
     return None
 
 
+def knows_home(context: Context) -> bool:
+    """Whether anything at hand tells which domains are the organization's."""
+    return bool(context.trusted_domains or (context.inventory is not None and _homes(context.inventory)))
+
+
+def _homes(inventory: Inventory) -> list[str]:
+    return [item.display_name.lower() for item in inventory.all(Organization) if item.display_name]
+
+
 def _knows_domain(domain: str, context: Context) -> bool | None:
     known = context.is_trusted_domain(domain)
     if known is None and context.inventory is not None:
-        homes = [item.display_name.lower() for item in context.inventory.all(Organization) if item.display_name]
+        homes = _homes(context.inventory)
         if homes:
             return any(domain == home or domain.endswith("." + home) for home in homes)
     return known

@@ -51,6 +51,7 @@ _PUBLIC_PATH: Final = re.compile(
     r"(?i)(?:^|[./])(?:healthz|livez|readyz|version|openapi|openid|well-known|discovery|apis?)(?:[./]|$)"
     r"|^io\.k8s\.(?:get|post)$"
 )
+_DISCOVERY: Final = re.compile(r"/?(?:apis?|openapi)(?:/v\d+)?/?$")
 _PROBE_AGENTS: Final = ("googlehc/", "googlekubernetesenginefrontend", "kube-probe/")
 _CHANGES: Final = frozenset({"create", "update", "patch", "delete", "deletecollection"})
 
@@ -87,18 +88,24 @@ def anonymous_request_allowed(entry: LogEntry, _context: Context) -> Iterator[Ma
     Find the binding of system:anonymous or system:unauthenticated, delete it, and undo what was created.
 
     ## Known false positives
-    Health checks, version and discovery, which Kubernetes serves to everyone: they are left out.
+    Health checks, the version and the keys of the issuer, which Kubernetes serves to everyone: they are left out. What
+    is installed (`/api`, `/openapi`) has been for those who signed in since 1.14: LOW.
 
     ## Blind spots
     Reads show only where Data Access logs of GKE are on.
     """
-    if not is_anonymous(entry) or _is_probe(entry):
+    if not is_anonymous(entry):
+        return
+    discovers = caller_text(entry) != "" and _DISCOVERY.match(entry.raw_resource_name) is not None
+    if _is_probe(entry) and not discovers:
         return
     changes = verb_of(entry) in _CHANGES
     target, origin = object_of(entry), entry.caller_ip or "an unknown address"
     severity = Severity.CRITICAL if changes else Severity.HIGH
     if not caller_text(entry):
         severity = Severity.MEDIUM
+    if discovers:
+        severity = Severity.LOW
     bindings = ("kubectl", "get", "clusterrolebindings,rolebindings", "--all-namespaces", "--output=wide")
     yield Match(
         subject=f"{verb_of(entry)} {target.plural or entry.method}",

@@ -6,9 +6,10 @@ from typing import Final
 from msgspec.structs import replace
 
 from bindwatch.model.change import RemoveBinding, Run, remedy
-from bindwatch.model.finding import Category, Remediation, Severity
+from bindwatch.model.finding import Category, Confidence, Remediation, Severity
 from bindwatch.model.log_entry import LogEntry
 from bindwatch.model.policy import Grant
+from bindwatch.model.principal import Principal, PrincipalKind
 from bindwatch.model.resource import display
 from bindwatch.rule import Context, Match, Method, log_rule
 from bindwatch.rules.callers import is_expected, is_outsider, is_person
@@ -247,14 +248,28 @@ def snapshot_by_outsider(entry: LogEntry, context: Context) -> Iterator[Match]:
     Backup vendors: name their project in the settings (`trusted_projects`).
 
     ## Blind spots
-    Without configured domains or an inventory of the organization only private accounts are known to be outside.
+    Without configured domains or an inventory of the organization only private accounts are known to be outside. Of any
+    other person nobody can tell: their snapshots are INFO, and say so. Name your domains (`trusted_domains`).
     """
-    if is_outsider(entry.caller, context):
+    outsider = is_outsider(entry.caller, context)
+    if outsider is None and _is_account_of_a_person(entry.caller) and not is_expected(entry.caller, context):
+        yield Match(
+            subject=f"{entry.caller_key} {entry.raw_resource_name}",
+            title=f"{entry.caller_name}, of whom nothing tells whether they are of this organization, made a snapshot",
+            severity=Severity.INFO,
+            confidence=Confidence.LOW,
+            notes=("No trusted domain is configured.",),
+        )
+    elif outsider:
         yield Match(
             subject=f"{entry.caller_key} {entry.raw_resource_name}",
             title=f"{entry.caller_name}, who is not of this organization, made a snapshot of a disk",
             remediation=right_taken(_COPIES, _disk(entry), entry, context, "Unless they are meant to"),
         )
+
+
+def _is_account_of_a_person(caller: Principal | None) -> bool:
+    return caller is not None and caller.kind is PrincipalKind.USER
 
 
 _COPIES: Final = "compute.disks.createSnapshot"
