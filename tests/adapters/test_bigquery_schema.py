@@ -211,6 +211,10 @@ def test_the_command_prepares_and_says_what_it_did(store: BigQueryStore, tmp_pat
         done = bindwatch("prepare", *asked, "--team", "shop=group:shop@example.com", **environ)
         assert f"{DATASET} is up to date" in done.stderr
         assert f"team shop finds its findings in {DATASET}_team_shop" in done.stderr
+        assert f"bq rm --recursive --dataset {PROJECT}:bindwatch_team_data_lake" in done.stderr
+        assert f"ada@example.com keeps reading {DATASET}_team_shop" in done.stderr
+        assert f'on schema `{DATASET}_team_shop` from "user:ada@example.com"' in done.stderr
+        assert "shop@example.com keeps" not in done.stderr
         assert done.returncode == 0
         absent = bindwatch("findings", "--store", f"bigquery:{PROJECT}.absent", **environ)
         assert absent.returncode == 2

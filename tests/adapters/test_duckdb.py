@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from bindwatch.adapters.duckdb import DuckDBStore
+from bindwatch.adapters.questions import views_in_order
 from bindwatch.adapters.tables import table_schema
 from bindwatch.errors import BackendError, ConfigError
 from bindwatch.model.finding import AssetRef
@@ -137,6 +138,51 @@ def test_a_store_of_an_older_version_gains_columns_and_keeps_rows(tmp_path: Path
         deliver([shown_by_entry(1)], store)
         (row,) = store.ask("views/findings", {})
     assert row["count"] == 2
+
+
+def older(path: str, *statements: str) -> None:
+    """Put a store back to what an older version would have made."""
+    with DuckDBStore(path) as store:
+        deliver([shown_by_entry(0)], store)
+        for view in reversed(views_in_order()):
+            store._connection.execute(f"drop view if exists {view}")
+        for statement in statements:
+            store._connection.execute(statement)
+        store._connection.execute("update schema_versions set version = 0")
+
+
+def test_a_store_of_an_older_version_gains_columns_inside_of_records(tmp_path: Path) -> None:
+    path = str(tmp_path / "store.duckdb")
+    older(
+        path,
+        "alter table finding_events drop column evidence.element.insert_id",
+        "alter table finding_events drop column remediation.undo",
+        "alter table finding_events drop column notes",
+    )
+    with DuckDBStore(path) as store:
+        deliver([shown_by_entry(1)], store)
+        events = store._connection.execute(
+            "select evidence[1].insert_id is null, notes from finding_events order by recorded_at, event_key"
+        ).fetchall()
+        (row,) = store.ask("views/findings", {})
+    assert sorted(is_null for is_null, _ in events) == [False, True]
+    assert all(notes is not None for _, notes in events)
+    assert row["count"] == 2
+
+
+@pytest.mark.parametrize(
+    ("statement", "column"),
+    [
+        ("alter table finding_events alter column severity_level type varchar", "severity_level holds VARCHAR"),
+        ("alter table finding_events alter column notes type varchar using ''", "notes holds VARCHAR"),
+        ("alter table finding_events alter column remediation type varchar using ''", "remediation holds VARCHAR"),
+    ],
+)
+def test_a_column_that_holds_something_else_is_refused_by_name(tmp_path: Path, statement: str, column: str) -> None:
+    path = str(tmp_path / "store.duckdb")
+    older(path, statement, "alter table activity drop column user_agent")
+    with pytest.raises(BackendError, match=f"{path}: finding_events.{column}.*scan the logs.* into a new one"):
+        DuckDBStore(path)
 
 
 def test_a_store_of_a_newer_version_is_left_alone(tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ Terraform can do the same from the same files; this is for whoever has no Terraf
 
 import json
 import re
+import shlex
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
@@ -26,6 +27,8 @@ _MEMBER_KINDS: Final = {
     "serviceAccount": "userByEmail",
     "domain": "domain",
 }
+_READING: Final = ("READER", "roles/bigquery.dataViewer")
+_KINDS_OF_READERS: Final = {"groupByEmail": "group", "userByEmail": "user", "domain": "domain"}
 
 
 def apply_schema(client: "Client", dataset: str, *, location: str | None = None) -> list[str]:
@@ -61,7 +64,7 @@ def apply_team_views(client: "Client", dataset: str, teams: Mapping[str, Collect
 
     Views in a dataset of the team's own, authorized on the main one: the members (`group:shop@example.com`) need
     nothing there. Whose a project is comes from the last audit, so nothing is to be done when a label changes.
-    Again changes nothing; who is not named any more keeps what they have. Says what it changed.
+    Again changes nothing; who is not named any more keeps what they have, see `kept_by_others`. Says what it changed.
     """
     from google.cloud import bigquery
 
@@ -85,6 +88,33 @@ def apply_team_views(client: "Client", dataset: str, teams: Mapping[str, Collect
         changes.append(_grant(client, own, [*own.access_entries, *(_reader(member) for member in members)]))
     changes.append(_grant(client, main, authorized))
     return [change for change in changes if change]
+
+
+def kept_by_others(client: "Client", dataset: str, teams: Mapping[str, Collection[str]]) -> list[str]:
+    """Who still reads findings though these teams do not name them, each with the command that takes it away."""
+    project, _, name = dataset.partition(".")
+    of_teams = {team_dataset(dataset, team).partition(".")[2]: members for team, members in teams.items()}
+    kept = []
+    for item in client.list_datasets(project):
+        found = str(item.dataset_id)
+        if not found.startswith(f"{name}_team_"):
+            continue
+        if found not in of_teams:
+            drop = f"bq rm --recursive --dataset {project}:{found}"
+            kept.append(f"{project}.{found} stays, of a team that is not named; to take it away: {drop}")
+            continue
+        named = {tuple(member.partition(":")[::2]) for member in of_teams[found]}
+        named = {(_MEMBER_KINDS[kind], email) for kind, email in named}
+        for entry in client.get_dataset(f"{project}.{found}").access_entries:
+            kind = _KINDS_OF_READERS.get(str(entry.entity_type))
+            if entry.role not in _READING or kind is None or (entry.entity_type, entry.entity_id) in named:
+                continue
+            if str(entry.entity_id).endswith(".gserviceaccount.com"):
+                kind = "serviceAccount"
+            revoke = f'revoke `roles/bigquery.dataViewer` on schema `{project}.{found}` from "{kind}:{entry.entity_id}"'
+            command = f"bq query --use_legacy_sql=false {shlex.quote(revoke)}"
+            kept.append(f"{entry.entity_id} keeps reading {project}.{found}, not named; to take it away: {command}")
+    return kept
 
 
 def _check_teams(dataset: str, teams: Mapping[str, Collection[str]]) -> None:

@@ -175,11 +175,35 @@ class DuckDBStore(SqlStore):
             self._views.add(name)
 
     def _migrate(self, schema: TableSchema) -> None:
-        """Versions only ever add columns, as BigQuery's tables can."""
-        there = {row[0] for row in self._connection.execute(f"describe {schema.name}").fetchall()}
-        for column in schema.columns:
-            if column.name not in there:
-                self._connection.execute(f"alter table {schema.name} add column {column.name} {_type(column)}")
+        """Add the columns that a table lacks, also inside of records: versions only ever add, as BigQuery's tables can.
+
+        A column that holds something else than this version keeps in it is refused before the table is changed.
+        """
+        table = self._connection.table(schema.name.value)
+        there = dict(zip(table.columns, table.types, strict=True))
+        for name, kind in list(self._missing(schema, schema.columns, there)):
+            self._connection.execute(f"alter table {schema.name} add column {name} {kind}")
+
+    def _missing(
+        self, schema: TableSchema, columns: Iterable[Column], there: Mapping[str, Any], within: str = ""
+    ) -> Iterator[tuple[str, str]]:
+        """The columns that are not there, by the path that DuckDB knows them by, with what they hold."""
+        for column in columns:
+            name = f"{within}{column.name}"
+            kind = there.get(column.name)
+            if kind is None:
+                # A repeated column is never null in BigQuery; DuckDB knows no default inside of a record.
+                yield name, f"{_type(column)}{' default []' if column.is_repeated and not within else ''}"
+                continue
+            item = dict(kind.children)["child"] if column.is_repeated and kind.id == "list" else kind
+            if column.is_repeated != (kind.id == "list") or not _holds(item, column):
+                raise BackendError(
+                    f"store {self.path}: {schema.name}.{name} holds {kind}, this bindwatch keeps {_type(column)}; "
+                    "go on with the bindwatch that wrote the file, or scan the logs and inventories into a new one"
+                )
+            if column.fields:
+                inside = f"{name}.element." if column.is_repeated else f"{name}."
+                yield from self._missing(schema, column.fields, dict(item.children), inside)
 
     @contextmanager
     def _translated(self, doing: str, *, refusal: type[BackendError] = BackendError) -> Iterator[None]:
@@ -202,6 +226,11 @@ def _type(column: Column) -> str:
     else:
         base = _TYPES[column.type]
     return f"{base}[]" if column.is_repeated else base
+
+
+def _holds(kind: Any, column: Column) -> bool:
+    """Whether a DuckDB type is that of the column, or a record of some columns where it is one."""
+    return kind.id == "struct" if column.type == "RECORD" else str(kind) == _TYPES[column.type]
 
 
 def _json_structure(column: Column) -> Any:

@@ -25,7 +25,8 @@ def command(place: str, location: str | None, teams: tuple[str, ...]) -> int:
     """Make what is missing of a store, and bring its tables and views up to this version of bindwatch.
 
     Rows stay as they are; again changes nothing. Where Terraform made the dataset (scripts/deploy) it does the same,
-    and its input `teams` says what --team says here: use one of the two.
+    and its input `teams` says what --team says here: use one of the two. Nothing is taken away: with --team, who is not
+    named and still reads findings is told, with the command that ends it.
     """
     members = _members(teams)
     kind, colon, name = place.partition(":")
@@ -40,14 +41,16 @@ def command(place: str, location: str | None, teams: tuple[str, ...]) -> int:
         click.echo(f"{path} is {'up to date' if was_there else 'made'}", err=True)
         return 0
     from bindwatch.adapters.bigquery import BigQueryStore, translated
-    from bindwatch.adapters.bigquery_schema import apply_schema, apply_team_views, team_dataset
+    from bindwatch.adapters.bigquery_schema import apply_schema, apply_team_views, kept_by_others, team_dataset
 
+    kept: list[str] = []
     store = BigQueryStore(name, location=location)
     try:
         with translated(name, "make the tables", "roles/bigquery.admin on the project"):
             changes = apply_schema(store.client, name, location=location)
             if members:
                 changes += apply_team_views(store.client, name, members)
+                kept = kept_by_others(store.client, name, members)
     finally:
         store.close()
     for change in changes:
@@ -56,6 +59,8 @@ def command(place: str, location: str | None, teams: tuple[str, ...]) -> int:
         click.echo(f"{name} is up to date", err=True)
     for team in members:
         click.echo(f"team {team} finds its findings in {team_dataset(name, team)}", err=True)
+    for line in kept:
+        click.echo(line, err=True)
     return 0
 
 
