@@ -272,6 +272,48 @@ def kubernetes_refused_from_outside(entry: LogEntry, _context: Context) -> Itera
     )
 
 
+# Questions and notes are created too.
+_NO_OBJECTS: Final = frozenset({"events", "tokenreviews", "localsubjectaccessreviews", "subjectaccessreviews"})
+
+
+@log_rule(
+    "kubernetes-creation-refused",
+    Severity.LOW,
+    Category.THREAT,
+    methods=(Method(KUBERNETES, "io.k8s.*.create"),),
+    outcome=Outcome.FAILED,
+    techniques=["T1609", "T1098.006"],
+    equivalents=["elastic:execution_gcp_gke_forbidden_creation_request"],
+)
+def kubernetes_creation_refused(entry: LogEntry, context: Context) -> Iterator[Match]:
+    """A cluster refused to let a workload create something.
+
+    ## Why it matters
+    A program creates what it was given the role for. One that tries pods, bindings or tokens without it is probably not
+    the program that was deployed.
+
+    ## What to do
+    Look at what runs in the pod, and at the other calls of its account. If it is meant to: bind the role it lacks.
+
+    ## Known false positives
+    A controller deployed before its role, or a new version that wants more. Hence LOW.
+
+    ## Blind spots
+    People who are refused are told by `kubernetes-refused-from-outside`, and counted by the window rules.
+    """
+    if not entry.denied or not is_pod(entry.caller) or is_control_plane(entry):
+        return
+    target = object_of(entry)
+    if target.plural in _NO_OBJECTS or target.plural.startswith("selfsubject"):
+        return
+    yield Match(
+        subject=f"{entry.caller_key}: {target.subresource or target.plural}",
+        title=f"{entry.caller_name} was refused the creation of {target}",
+        resource_name=entry.resource.partition("/k8s/")[0],
+        severity=weighed_in_cluster(Severity.LOW, entry, context),
+    )
+
+
 _REVIEW: Final = "authorization.v1*.selfsubjectaccessreviews.create"
 _EVERYTHING: Final = frozenset({"*", "secrets", "serviceaccounts/token", "pods/exec"})
 
@@ -460,6 +502,7 @@ RULES: Final = (
     kubernetes_impersonation,
     cluster_identity_from_outside,
     kubernetes_refused_from_outside,
+    kubernetes_creation_refused,
     kubernetes_power_asked,
     client_certificate_requested,
     bootstrap_credentials_read_certificates,

@@ -34,6 +34,11 @@ _IDENTITY_PATHS: Final = re.compile(
     r"(?i)/run/secrets(?!/kubernetes\.io/serviceaccount/(?:namespace|ca\.crt)\b)|serviceaccount/token|gcp-ksa/token|169\.254\.169\.254|metadata\.google\.internal"
     r"|computemetadata/v1|service-accounts/[^/ ]*/(?:token|identity)|application_default_credentials|\.config/gcloud"
 )
+# Where people and programs keep what they sign in with elsewhere.
+_CREDENTIAL_PATHS: Final = re.compile(
+    r"(?i)/etc/shadow|\.kube/config|/etc/kubernetes/|kubelet/(?:kubeconfig|pki)|\.aws/credentials|\.azure/|\.ssh/id_|\.git-credentials"
+    r"|\.docker/config\.json|\.vault-token|/proc/(?:self|\d+)/environ"
+)
 _COMMAND_LABEL: Final = "command.gke.io/command"
 
 
@@ -245,11 +250,12 @@ def kubernetes_secret_changed(entry: LogEntry, context: Context) -> Iterator[Mat
     ],
 )
 def pod_identity_taken(entry: LogEntry, context: Context) -> Iterator[Match]:
-    """A command in a pod read the token of its service account, or asked the metadata server for one.
+    """A command in a pod read the token of its service account, asked the metadata server for one, or read credentials.
 
     ## Why it matters
     The token leaves the pod and speaks for it from anywhere, for an hour or until it runs out. There is no ordinary
-    reason to print it.
+    reason to print it. Credentials for elsewhere (of SSH, kubectl, other clouds, the environment of a process) are
+    MEDIUM: they open something, but not this cluster.
 
     ## What to do
     Delete the pod, so that its bound token ends, and look at what the identity did since.
@@ -261,7 +267,8 @@ def pod_identity_taken(entry: LogEntry, context: Context) -> Iterator[Match]:
     A shell shows as the shell; what is typed into it is not logged.
     """
     command = _command(entry)
-    found = _IDENTITY_PATHS.search(command)
+    own = _IDENTITY_PATHS.search(command)
+    found = own or _CREDENTIAL_PATHS.search(command)
     if found is None:
         return
     target = object_of(entry)
@@ -269,7 +276,7 @@ def pod_identity_taken(entry: LogEntry, context: Context) -> Iterator[Match]:
     yield Match(
         subject=f"pod {pod}: {entry.caller_name}",
         title=f"{entry.caller_name} read {found[0]} in the pod {pod}",
-        severity=weighed_in_cluster(Severity.HIGH, entry, context),
+        severity=weighed_in_cluster(Severity.HIGH if own else Severity.MEDIUM, entry, context),
         remediation=remedy(
             "Delete the pod; its controller starts a fresh one",
             Run(("kubectl", "delete", "pod", target.name, f"--namespace={target.namespace}")),

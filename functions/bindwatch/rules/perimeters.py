@@ -228,12 +228,15 @@ def api_disabled(entry: LogEntry, context: Context) -> Iterator[Match]:
     "security-service-disabled",
     Severity.HIGH,
     Category.THREAT,
-    methods=activity(
-        "securitycenter.googleapis.com",
-        "google.cloud.securitycenter.settings.*Update*",
-        "google.cloud.securitycenter.*.Update*Service*",
-        "google.cloud.securitycenter.*.Update*Settings*",
-        "google.cloud.securitycenter.*.UpdateSecurityCenterService",
+    methods=(
+        *activity(
+            "securitycenter.googleapis.com",
+            "google.cloud.securitycenter.settings.*Update*",
+            "google.cloud.securitycenter.*.Update*Service*",
+            "google.cloud.securitycenter.*.Update*Settings*",
+            "google.cloud.securitycenter.*.UpdateSecurityCenterService",
+        ),
+        *activity("securitycentermanagement.googleapis.com", "*.SecurityCenterManagement.UpdateSecurityCenterService"),
     ),
     techniques=["T1562.001"],
     equivalents=["secops:gcp_security_command_center_service_disabled"],
