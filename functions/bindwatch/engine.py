@@ -11,13 +11,15 @@ from collections.abc import Callable, Container, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
+import msgspec
+
 from bindwatch.errors import InputError
 from bindwatch.inventory import Coverage, Inventory
 from bindwatch.model.finding import Finding
 from bindwatch.model.log_block import LogBlock
 from bindwatch.model.log_entry import LogEntry, NotInFactsError, decode
 from bindwatch.model.log_wire import Facts, read_facts
-from bindwatch.rule import Context, Outcome, Rule
+from bindwatch.rule import Context, Method, Outcome, Rule
 
 _MOST_REMEMBERED: Final = 32_768
 
@@ -39,8 +41,7 @@ class NotChecked:
     missing: tuple[Coverage, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Verdict:
+class Verdict(msgspec.Struct, frozen=True, gc=False):
     """What the rules say of one subject."""
 
     findings: tuple[Finding, ...] = ()
@@ -79,6 +80,7 @@ class Engine:
         self.log_rules = tuple(rule for rule in log_rules if not rule.lacks(context))
         self.off = switched_off(log_rules, context)
         self.inventory_rules = tuple(inventory_rules)
+        self._services: dict[str, tuple[tuple[Rule[LogEntry], tuple[Method, ...]], ...]] = {}
         self._dispatch: dict[tuple[str, str, bool], Rules] = {}
         self._left: dict[int, Rules] = {}
         self._quiet: set[int] = set()
@@ -93,12 +95,25 @@ class Engine:
             unread = Outcome.SUCCEEDED if has_failed else Outcome.FAILED
             rules = _by_guard(
                 rule
-                for rule in self.log_rules
-                if rule.outcome is not unread and any(known.matches(service, method) for known in rule.methods)
+                for rule, methods in self._rules_of(service)
+                if rule.outcome is not unread and any(known.is_called(method) for known in methods)
             )
             if len(self._dispatch) >= _MOST_REMEMBERED:  # hostile method names must not fill the memory
                 self._dispatch.clear()
             self._dispatch[key] = rules
+        return rules
+
+    def _rules_of(self, service: str) -> tuple[tuple[Rule[LogEntry], tuple[Method, ...]], ...]:
+        """The rules that read entries of a service, each with its methods there."""
+        rules = self._services.get(service)
+        if rules is None:
+            if len(self._services) >= _MOST_REMEMBERED:  # nor must hostile names of services
+                self._services.clear()
+            rules = self._services[service] = tuple(
+                (rule, methods)
+                for rule in self.log_rules
+                if (methods := tuple([known for known in rule.methods if known.is_of(service)]))
+            )
         return rules
 
     def judge_line(self, line: bytes) -> Verdict:

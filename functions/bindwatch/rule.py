@@ -6,7 +6,6 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import StrEnum
 from fnmatch import translate
-from functools import lru_cache
 from typing import Final, Generic, TypeVar
 
 import msgspec
@@ -76,7 +75,15 @@ class Method:
 
     def matches(self, service: str, name: str) -> bool:
         """Whether an entry of this service and method is meant."""
-        return _matches(self.service, service) and _matches(self.name, name)
+        return self.is_of(service) and self.is_called(name)
+
+    def is_of(self, service: str) -> bool:
+        """Whether it is a method of this service."""
+        return _matches(self.service, service)
+
+    def is_called(self, name: str) -> bool:
+        """Whether a service that has it would log it by this name."""
+        return _matches(self.name, name)
 
 
 _MOST_REMEMBERED: Final = 65_536
@@ -84,14 +91,22 @@ ANY_METHOD: Final = Method("*", "*", log="*")
 
 
 def _matches(pattern: str, text: str) -> bool:
-    if "*" in pattern:
-        return pattern == "*" or _glob(pattern).match(text) is not None
-    return pattern == text or pattern.lower() == text.lower()
-
-
-@lru_cache(maxsize=4096)
-def _glob(pattern: str) -> re.Pattern[str]:
-    return re.compile(translate(pattern), re.IGNORECASE)
+    if pattern in ("*", text):
+        return True
+    pattern, text = pattern.lower(), text.lower()
+    if "*" not in pattern:
+        return pattern == text
+    # Compiling a pattern for `re` costs more than all that is ever asked of most of them.
+    head, *inner, tail = pattern.split("*")
+    at, end = len(head), len(text) - len(tail)
+    if at > end or not text.startswith(head) or not text.endswith(tail):
+        return False
+    for part in inner:
+        at = text.find(part, at, end)
+        if at < 0:
+            return False
+        at += len(part)
+    return True
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -160,7 +175,7 @@ def _any_of(globs: Iterable[str]) -> re.Pattern[str]:
     return re.compile("|".join(patterns), re.IGNORECASE) if patterns else re.compile(r"(?!)")
 
 
-class Match(msgspec.Struct, frozen=True, kw_only=True):
+class Match(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """What a rule saw once: on which subject, in words, and how to put it right.
 
     What is left empty is taken from the entry or the rule: `resource_name`, `project`, `principal`, `severity`.

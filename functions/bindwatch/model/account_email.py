@@ -71,11 +71,6 @@ def is_account_domain(domain: str) -> bool:
     return domain.endswith(".gserviceaccount.com")
 
 
-def is_agent_domain(domain: str) -> bool:
-    """Whether the accounts of this (lower-case) domain are service agents, which Google runs."""
-    return _read_domain(domain).origin is AccountOrigin.AGENT
-
-
 def account_origin(local: str, domain: str) -> AccountOrigin:
     """Who made the account `local@domain` (lower case). A name such as `service-123` says nothing; the domain does."""
     origin = _read_domain(domain).origin

@@ -15,7 +15,7 @@ from bindwatch.model.policy import Condition
 from bindwatch.model.workload_change import WorkloadChange
 
 
-class AddBinding(msgspec.Struct, frozen=True):
+class AddBinding(msgspec.Struct, frozen=True, gc=False):
     """Give `member` the role on the resource (a canonical full resource name)."""
 
     resource: str
@@ -32,7 +32,7 @@ class AddBinding(msgspec.Struct, frozen=True):
         return RemoveBinding(self.resource, self.role, self.member, self.condition)
 
 
-class RemoveBinding(msgspec.Struct, frozen=True):
+class RemoveBinding(msgspec.Struct, frozen=True, gc=False):
     """Take the role on the resource away from `member`."""
 
     resource: str
@@ -51,7 +51,7 @@ class RemoveBinding(msgspec.Struct, frozen=True):
         return AddBinding(self.resource, self.role, self.member, self.condition)
 
 
-class SetServiceAccountEnabled(msgspec.Struct, frozen=True):
+class SetServiceAccountEnabled(msgspec.Struct, frozen=True, gc=False):
     """Enable or disable a service account. Disabling rejects the tokens already issued."""
 
     email: str
@@ -68,7 +68,7 @@ class SetServiceAccountEnabled(msgspec.Struct, frozen=True):
         return SetServiceAccountEnabled(self.email, not self.enabled, self.project)
 
 
-class CreateServiceAccount(msgspec.Struct, frozen=True):
+class CreateServiceAccount(msgspec.Struct, frozen=True, gc=False):
     """Create a user-managed service account."""
 
     email: str
@@ -87,7 +87,7 @@ class CreateServiceAccount(msgspec.Struct, frozen=True):
         return DeleteServiceAccount(self.email, self.project)
 
 
-class DeleteServiceAccount(msgspec.Struct, frozen=True):
+class DeleteServiceAccount(msgspec.Struct, frozen=True, gc=False):
     """Delete a service account; it can be restored by its unique id for 30 days."""
 
     email: str
@@ -103,7 +103,7 @@ class DeleteServiceAccount(msgspec.Struct, frozen=True):
         return UndeleteServiceAccount(self.unique_id, self.email, self.project) if self.unique_id else None
 
 
-class UndeleteServiceAccount(msgspec.Struct, frozen=True):
+class UndeleteServiceAccount(msgspec.Struct, frozen=True, gc=False):
     """Restore a deleted service account, with its old bindings, within 30 days."""
 
     unique_id: str
@@ -119,7 +119,7 @@ class UndeleteServiceAccount(msgspec.Struct, frozen=True):
         return DeleteServiceAccount(self.email, self.project, self.unique_id) if self.email else None
 
 
-class DeleteServiceAccountKey(msgspec.Struct, frozen=True):
+class DeleteServiceAccountKey(msgspec.Struct, frozen=True, gc=False):
     """Delete a key of a service account. What uses it stops working; it cannot be restored."""
 
     email: str
@@ -144,7 +144,7 @@ class DeleteServiceAccountKey(msgspec.Struct, frozen=True):
         return None
 
 
-class SetServiceAccountKeyEnabled(msgspec.Struct, frozen=True):
+class SetServiceAccountKeyEnabled(msgspec.Struct, frozen=True, gc=False):
     """Enable or disable a key of a service account: the reversible half of deleting it."""
 
     email: str
@@ -170,7 +170,7 @@ class SetServiceAccountKeyEnabled(msgspec.Struct, frozen=True):
         return SetServiceAccountKeyEnabled(self.email, self.key_id, not self.enabled, self.project)
 
 
-class AnnotateKubernetesServiceAccount(msgspec.Struct, frozen=True):
+class AnnotateKubernetesServiceAccount(msgspec.Struct, frozen=True, gc=False):
     """Set one annotation of a Kubernetes service account, or remove it where `value` is empty."""
 
     namespace: str
@@ -201,7 +201,7 @@ class AnnotateKubernetesServiceAccount(msgspec.Struct, frozen=True):
         )
 
 
-class CreateKubernetesServiceAccount(msgspec.Struct, frozen=True):
+class CreateKubernetesServiceAccount(msgspec.Struct, frozen=True, gc=False):
     """Create a Kubernetes service account."""
 
     namespace: str
@@ -217,7 +217,7 @@ class CreateKubernetesServiceAccount(msgspec.Struct, frozen=True):
         return None
 
 
-class EnableService(msgspec.Struct, frozen=True):
+class EnableService(msgspec.Struct, frozen=True, gc=False):
     """Enable an API in a project."""
 
     project: str
@@ -232,7 +232,7 @@ class EnableService(msgspec.Struct, frozen=True):
         return DisableService(self.project, self.service)
 
 
-class DisableService(msgspec.Struct, frozen=True):
+class DisableService(msgspec.Struct, frozen=True, gc=False):
     """Disable an API in a project."""
 
     project: str
@@ -247,7 +247,7 @@ class DisableService(msgspec.Struct, frozen=True):
         return EnableService(self.project, self.service)
 
 
-class SetClusterWorkloadPool(msgspec.Struct, frozen=True):
+class SetClusterWorkloadPool(msgspec.Struct, frozen=True, gc=False):
     """Turn Workload Identity on for a cluster. Its node pools stay as they are: each needs its own change."""
 
     project: str
@@ -272,7 +272,7 @@ class SetClusterWorkloadPool(msgspec.Struct, frozen=True):
         return SetClusterWorkloadPool(self.project, self.location, self.cluster, "") if self.pool else None
 
 
-class SetNodePoolMetadata(msgspec.Struct, frozen=True):
+class SetNodePoolMetadata(msgspec.Struct, frozen=True, gc=False):
     """Choose the metadata server of a node pool (`GKE_METADATA`, `GCE_METADATA`). Recreates the nodes."""
 
     project: str
@@ -303,7 +303,7 @@ class SetNodePoolMetadata(msgspec.Struct, frozen=True):
         return SetNodePoolMetadata(self.project, self.location, self.cluster, self.node_pool, before, self.mode)
 
 
-class Run(msgspec.Struct, frozen=True):
+class Run(msgspec.Struct, frozen=True, gc=False):
     """A command of its own kind, with the command that undoes it where there is one.
 
     For changes that no inventory models; arguments are plain strings, quoted here.

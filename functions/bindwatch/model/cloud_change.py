@@ -8,7 +8,7 @@ import msgspec
 from bindwatch.model.binding_command import whole_policy_command
 
 
-class SetPrivateGoogleAccess(msgspec.Struct, frozen=True):
+class SetPrivateGoogleAccess(msgspec.Struct, frozen=True, gc=False):
     """Let the private addresses of a subnet reach Google's APIs, or stop letting them."""
 
     project: str
@@ -29,7 +29,7 @@ class SetPrivateGoogleAccess(msgspec.Struct, frozen=True):
         return SetPrivateGoogleAccess(self.project, self.region, self.subnet, not self.enabled)
 
 
-class SetUniformAccess(msgspec.Struct, frozen=True):
+class SetUniformAccess(msgspec.Struct, frozen=True, gc=False):
     """Let IAM alone decide on a bucket, without access control lists of its objects; or let those count again."""
 
     bucket: str
@@ -45,7 +45,7 @@ class SetUniformAccess(msgspec.Struct, frozen=True):
         return SetUniformAccess(self.bucket, not self.enabled)
 
 
-class AllowFirewallEgress(msgspec.Struct, frozen=True):
+class AllowFirewallEgress(msgspec.Struct, frozen=True, gc=False):
     """Add a firewall rule that lets nodes reach some ranges on a TCP port; a lower `priority` number wins."""
 
     project: str
@@ -70,7 +70,7 @@ class AllowFirewallEgress(msgspec.Struct, frozen=True):
         return DeleteFirewallRule(self.project, self.name)
 
 
-class DeleteFirewallRule(msgspec.Struct, frozen=True):
+class DeleteFirewallRule(msgspec.Struct, frozen=True, gc=False):
     """Delete a firewall rule."""
 
     project: str
@@ -85,7 +85,7 @@ class DeleteFirewallRule(msgspec.Struct, frozen=True):
         return None
 
 
-class AddInternetRoute(msgspec.Struct, frozen=True):
+class AddInternetRoute(msgspec.Struct, frozen=True, gc=False):
     """Add a route from a network to the internet gateway for one range: Private Google Access needs one, too."""
 
     project: str
@@ -106,7 +106,7 @@ class AddInternetRoute(msgspec.Struct, frozen=True):
         return DeleteRoute(self.project, self.name)
 
 
-class DeleteRoute(msgspec.Struct, frozen=True):
+class DeleteRoute(msgspec.Struct, frozen=True, gc=False):
     """Delete a route."""
 
     project: str
@@ -121,7 +121,7 @@ class DeleteRoute(msgspec.Struct, frozen=True):
         return None
 
 
-class ExceptFromDenyPolicy(msgspec.Struct, frozen=True):
+class ExceptFromDenyPolicy(msgspec.Struct, frozen=True, gc=False):
     """Except a principal (in the spelling of deny policies) from every rule of a deny policy that has a permission."""
 
     policy: str
@@ -151,7 +151,7 @@ class ExceptFromDenyPolicy(msgspec.Struct, frozen=True):
         )
 
 
-class ExtendBoundary(msgspec.Struct, frozen=True):
+class ExtendBoundary(msgspec.Struct, frozen=True, gc=False):
     """Make a resource (full name of a project, folder or organization) eligible under a principal access boundary."""
 
     policy: str
@@ -173,7 +173,7 @@ class ExtendBoundary(msgspec.Struct, frozen=True):
         return ExtendBoundary(self.policy, self.organization, self.resource, not self.eligible)
 
 
-class RelaxOrgPolicy(msgspec.Struct, frozen=True):
+class RelaxOrgPolicy(msgspec.Struct, frozen=True, gc=False):
     """Except a project from an organization policy: a boolean one, or (with `value`) a list of allowed values."""
 
     project: str
@@ -190,7 +190,7 @@ class RelaxOrgPolicy(msgspec.Struct, frozen=True):
         return InheritOrgPolicy(self.project, self.constraint)
 
 
-class InheritOrgPolicy(msgspec.Struct, frozen=True):
+class InheritOrgPolicy(msgspec.Struct, frozen=True, gc=False):
     """Remove a project's own setting of a constraint, so that what it inherits holds again."""
 
     project: str
@@ -205,7 +205,7 @@ class InheritOrgPolicy(msgspec.Struct, frozen=True):
         return None
 
 
-class LogDataAccess(msgspec.Struct, frozen=True):
+class LogDataAccess(msgspec.Struct, frozen=True, gc=False):
     """Write data-access logs of a service in a project, folder or organization, and exempt nobody from these types."""
 
     resource: str
@@ -227,7 +227,7 @@ class LogDataAccess(msgspec.Struct, frozen=True):
         return None
 
 
-class EndLogExemption(msgspec.Struct, frozen=True):
+class EndLogExemption(msgspec.Struct, frozen=True, gc=False):
     """Write the data-access logs of a service for a member, too, that was exempt from some of them or from all."""
 
     resource: str
@@ -248,7 +248,7 @@ class EndLogExemption(msgspec.Struct, frozen=True):
         return None
 
 
-class RegisterInFleet(msgspec.Struct, frozen=True):
+class RegisterInFleet(msgspec.Struct, frozen=True, gc=False):
     """Register a GKE cluster in a fleet (again) so that the fleet's pool vouches for its workloads."""
 
     fleet_project: str
@@ -273,7 +273,7 @@ class RegisterInFleet(msgspec.Struct, frozen=True):
         return None
 
 
-class Wait(msgspec.Struct, frozen=True):
+class Wait(msgspec.Struct, frozen=True, gc=False):
     """Wait for a change to spread."""
 
     seconds: int

@@ -97,7 +97,7 @@ class Step(Protocol):
         """What takes it back."""
 
 
-class Written(msgspec.Struct, frozen=True):
+class Written(msgspec.Struct, frozen=True, gc=False):
     """A step that somebody wrote as a command, with the command that takes it back, where they wrote one."""
 
     text: str
@@ -112,7 +112,7 @@ class Written(msgspec.Struct, frozen=True):
         return Written(self.undoing, self.text) if self.undoing else None
 
 
-class Remediation(msgspec.Struct, frozen=True, kw_only=True):
+class Remediation(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """The way out: commands to paste, in the order to run them, what they risk and how to undo them.
 
     The commands are worded whenever they are asked for, and not kept: most findings are known already, nobody reads

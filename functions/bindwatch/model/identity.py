@@ -4,7 +4,7 @@ from enum import StrEnum
 
 import msgspec
 
-from bindwatch.model.account_email import AccountOrigin, account_origin, is_agent_domain
+from bindwatch.model.account_email import AccountOrigin
 from bindwatch.model.gke_pool import POOLS_OF_PROJECT
 
 
@@ -32,6 +32,15 @@ class PrincipalKind(StrEnum):
     MALFORMED = "malformed"
 
 
+# Before Python 3.12, looking a member up in its class takes longer than comparing it, and these are asked all the time.
+_USER = PrincipalKind.USER
+_GROUP = PrincipalKind.GROUP
+_SERVICE_ACCOUNT = PrincipalKind.SERVICE_ACCOUNT
+_WORKLOAD = PrincipalKind.WORKLOAD
+_PUBLIC = PrincipalKind.PUBLIC
+_MALFORMED = PrincipalKind.MALFORMED
+_AGENT = AccountOrigin.AGENT
+_USER_MANAGED = AccountOrigin.USER_MANAGED
 _SETS = frozenset(kind for kind in PrincipalKind if kind.endswith("-set"))
 _FEDERATED = frozenset(
     {PrincipalKind.FEDERATED, PrincipalKind.FEDERATED_SET, PrincipalKind.WORKFORCE, PrincipalKind.WORKFORCE_SET}
@@ -73,6 +82,8 @@ class Principal(msgspec.Struct, frozen=True, gc=False):
     """MALFORMED: what is wrong with it, for a person who will correct it."""
     likely: str = ""
     """MALFORMED: the valid member that was probably meant, where the text alone tells."""
+    origin: AccountOrigin | None = None
+    """Who made the service account; None for every other kind."""
 
     def __str__(self) -> str:
         return self.member
@@ -91,21 +102,24 @@ class Principal(msgspec.Struct, frozen=True, gc=False):
         return f"deleted:{name}?uid={self.uid}" if self.uid else f"deleted:{name}"
 
     def _living_identity(self) -> str:
-        match self.kind:
-            case PrincipalKind.USER | PrincipalKind.GROUP:
-                return f"{self.kind.value}:{self.email}"
-            case PrincipalKind.SERVICE_ACCOUNT:
-                return f"serviceAccount:{self.email}"
+        kind = self.kind
+        if kind is _SERVICE_ACCOUNT:
+            return f"serviceAccount:{self.email}"
+        if kind is _USER:
+            return f"user:{self.email}"
+        if kind is _GROUP:
+            return f"group:{self.email}"
+        if kind is _WORKLOAD:
+            if self.service_account:
+                return f"serviceAccount:{self.pool}[{self.namespace}/{self.service_account}]"
+            return f"{self.pool}/kubernetes.serviceaccount.uid/{self.ksa_uid}"
+        if kind is _PUBLIC:
+            return "allAuthenticatedUsers" if self.member == "allAuthenticatedUsers" else "allUsers"
+        match kind:
             case PrincipalKind.DOMAIN:
                 return f"domain:{self.domain}"
-            case PrincipalKind.PUBLIC:
-                return "allAuthenticatedUsers" if self.member == "allAuthenticatedUsers" else "allUsers"
             case PrincipalKind.CUSTOMER:
                 return f"cloudIdentityCustomerId:{self.subject}"
-            case PrincipalKind.WORKLOAD if self.service_account:
-                return f"serviceAccount:{self.pool}[{self.namespace}/{self.service_account}]"
-            case PrincipalKind.WORKLOAD:
-                return f"{self.pool}/kubernetes.serviceaccount.uid/{self.ksa_uid}"
             case PrincipalKind.WORKLOAD_SET:
                 return f"{self.pool}/{self.selector}"
             case _:
@@ -114,12 +128,12 @@ class Principal(msgspec.Struct, frozen=True, gc=False):
     @property
     def is_public(self) -> bool:
         """Whether anybody on the internet, or anybody with a Google account, is meant."""
-        return self.kind is PrincipalKind.PUBLIC
+        return self.kind is _PUBLIC
 
     @property
     def is_workload(self) -> bool:
         """Whether this is one Kubernetes service account of a GKE or fleet pool, in either spelling."""
-        return self.kind is PrincipalKind.WORKLOAD
+        return self.kind is _WORKLOAD
 
     @property
     def is_set(self) -> bool:
@@ -139,32 +153,27 @@ class Principal(msgspec.Struct, frozen=True, gc=False):
     @property
     def is_service_agent(self) -> bool:
         """Whether Google runs this service account. Decided by its domain: anyone may name one `service-123`."""
-        return self.kind is PrincipalKind.SERVICE_ACCOUNT and is_agent_domain(self.domain)
+        return self.origin is _AGENT
 
     @property
     def is_default_service_account(self) -> bool:
         """Whether this is the Compute Engine or App Engine default account, or the legacy one of Cloud Build."""
-        return self._origin() in _DEFAULT_ORIGINS
+        return self.origin in _DEFAULT_ORIGINS
 
     @property
     def is_user_managed_service_account(self) -> bool:
         """Whether people made this service account in a project of theirs."""
-        return self._origin() is AccountOrigin.USER_MANAGED
-
-    def _origin(self) -> AccountOrigin | None:
-        if self.kind is not PrincipalKind.SERVICE_ACCOUNT:
-            return None
-        return account_origin(self.email[: -len(self.domain) - 1], self.domain)
+        return self.origin is _USER_MANAGED
 
     @property
     def is_consumer(self) -> bool:
         """Whether this is a private Google account or group, which no organization governs."""
-        return self.domain in _CONSUMER_DOMAINS and self.kind is not PrincipalKind.MALFORMED
+        return self.domain in _CONSUMER_DOMAINS and self.kind is not _MALFORMED
 
     @property
     def is_malformed(self) -> bool:
         """Whether IAM can match nobody with this member as it is written."""
-        return self.kind is PrincipalKind.MALFORMED
+        return self.kind is _MALFORMED
 
     @property
     def legacy_member(self) -> str:

@@ -60,9 +60,10 @@ class LogBlock:
     def entry(self, place: int) -> LogEntry:
         """The entry in one place. Raises InputError where it is none."""
         facts = self.facts[place]
+        line = self._text[self._ends[place - 1] + 1 if place else 0 : self._ends[place]]
         if place in self._odd or not facts.proto_payload.method_name:
-            return decode(self.line(place))
-        return LogEntry(facts, self.line(place))
+            return decode(line)
+        return LogEntry(facts, line)
 
     def _facts_one_by_one(self) -> list[Facts]:
         found, odd = [], set()

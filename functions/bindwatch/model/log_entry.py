@@ -4,6 +4,7 @@ import ipaddress
 import re
 from collections.abc import Mapping
 from datetime import datetime
+from functools import lru_cache
 from typing import Final
 
 import msgspec
@@ -30,7 +31,6 @@ from bindwatch.model.log_wire import (
     read_decoded,
     read_document,
     read_facts,
-    read_labels,
     read_operation,
     read_policy_delta,
     read_rest,
@@ -102,7 +102,7 @@ class LogEntry:
         """Whether anything was asked of it that its facts do not hold."""
         return "rest" in self.__dict__
 
-    @property
+    @lazily
     def payload(self) -> RestOfPayload:
         """What the AuditLog message says beyond the facts."""
         return self.rest.proto_payload
@@ -233,13 +233,10 @@ class LogEntry:
         """The delegation without Google's own service agents, which act for a service and impersonate nobody."""
         return tuple([hop for hop in self.delegation if not hop.is_service_agent])
 
-    @lazily
+    @property
     def caller_address(self) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
         """The address where it is an IP."""
-        try:
-            return ipaddress.ip_address(self.caller_ip)
-        except ValueError:
-            return None
+        return _address(self.caller_ip)
 
     @property
     def from_gke_metadata_server(self) -> bool:
@@ -304,10 +301,10 @@ class LogEntry:
         """The monitored-resource type (`service_account`, `project`, `k8s_cluster`)."""
         return self.rest.resource.type
 
-    @lazily
+    @property
     def resource_labels(self) -> Mapping[str, str]:
         """The labels of the monitored resource."""
-        return read_labels(self.rest.resource.labels)
+        return self.rest.resource.labels
 
     @property
     def raw_resource_name(self) -> str:
@@ -398,29 +395,30 @@ class LogEntry:
 
     @lazily
     def _policy_delta(self) -> PolicyDelta | None:
-        delta = read_policy_delta(self.payload.service_data)
+        delta = read_policy_delta(self.rest.proto_payload.service_data)
         return policy_delta_of(self.service_data) if delta is None else delta
 
-    @property
+    @lazily
     def binding_deltas(self) -> tuple[BindingDelta, ...] | None:
         """The changes of bindings as written, where they are in one place; None where `grants` looks further."""
         delta = self._policy_delta
-        return None if delta is None or self.payload.metadata is not NULL else delta.binding_deltas
+        return None if delta is None or self.rest.proto_payload.metadata is not NULL else delta.binding_deltas
 
     @lazily
     def _policy_changes(self) -> tuple[tuple[Grant, ...], tuple[Grant, ...]]:
         """What was to be given, and what was to be taken away."""
-        delta, metadata = self._policy_delta, self.metadata
+        delta = self._policy_delta
         changes = [] if delta is None else _changes(delta.binding_deltas)
-        if metadata:
+        if self.rest.proto_payload.metadata is not NULL:
+            metadata = self.metadata
             for path in _METADATA_DELTAS:
                 changes += _changes(binding_deltas_of(metadata, f"{path}.bindingDeltas"))
             changes += _dataset_access_changes(metadata)
         if changes:
-            added = tuple([grant for action, grant in changes if action is DeltaAction.ADD])
+            added = tuple([grant for action, grant in changes if action is _ADD])
             if len(added) == len(changes):
                 return added, ()
-            return added, tuple([grant for action, grant in changes if action is DeltaAction.REMOVE])
+            return added, tuple([grant for action, grant in changes if action is not _ADD])
         if self.has_policy_delta or not _SETS_POLICY.search(self.method):
             return (), ()
         return tuple(_grants_of_policy(self.requested_policy)), ()
@@ -513,9 +511,18 @@ def parse_time(text: str) -> datetime | None:
         return None
 
 
+@lru_cache(maxsize=8192)
+def _address(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
+    try:
+        return ipaddress.ip_address(text)
+    except ValueError:
+        return None
+
+
 _TIME: Final = re.compile(r"(\d{4}-\d\d-\d\d)[Tt ](\d\d:\d\d:\d\d)(?:\.(\d+))?\s?(Z|z|UTC|[+-]\d\d:\d\d)?", re.ASCII)
 _EMAIL_IN_NAME: Final = re.compile(r"(?:^|/)([^/@\s]+@[^/@\s]+)$")
 _METADATA_DELTAS: Final = ("datasetChange", "tableChange", "connectionChange", "routineChange")
+_ADD: Final = DeltaAction.ADD
 _ACTIONS: Final[Mapping[str, DeltaAction]] = {action.value: action for action in DeltaAction}
 _SETS_POLICY: Final = re.compile(r"(?i)(setiampolicy|setiampermissions)$")
 
@@ -608,7 +615,7 @@ def _access_member(access: Document) -> str:
 
 
 def _full_resource_name(entry: LogEntry) -> str:
-    labels, kind = entry.resource_labels, entry.resource_type
+    kind, labels = entry.rest.resource.type, entry.rest.resource.labels
     if kind == "project" and entry.project:
         return names.project_name(entry.project)
     if kind == "folder" and (folder := labels.get("folder_id")):

@@ -144,7 +144,7 @@ class RestOfPayload(msgspec.Struct, frozen=True, gc=False, rename="camel"):
 
 class _Resource(msgspec.Struct, frozen=True, gc=False):
     type: str = ""
-    labels: msgspec.Raw = NULL
+    labels: dict[str, str] = {}
 
 
 class Rest(msgspec.Struct, frozen=True, gc=False, rename="camel"):
@@ -207,7 +207,6 @@ _decode_any = msgspec.json.Decoder().decode
 _decode_parts = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 _decode_operation = msgspec.json.Decoder(Operation).decode
 _decode_service_data = msgspec.json.Decoder(_ServiceData).decode
-_decode_labels = msgspec.json.Decoder(dict[str, str]).decode
 
 UNREADABLE: Final = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 """What decoding raises for a text that is not as expected."""
@@ -257,14 +256,9 @@ def read_operation(raw: msgspec.Raw) -> Operation:
         )
 
 
-def read_labels(raw: msgspec.Raw) -> dict[str, str]:
+def _labels(raw: msgspec.Raw) -> dict[str, str]:
     """Labels; what is no text in them reads as absent."""
-    if raw is NULL:
-        return {}
-    try:
-        return _decode_labels(raw)
-    except UNREADABLE:
-        return {str(key): _text(item) for key, item in _map(read_value(raw)).items()}
+    return {str(key): _text(item) for key, item in _map(read_value(raw)).items()}
 
 
 def read_value(raw: msgspec.Raw) -> Any:
@@ -316,17 +310,16 @@ def _of_parts(parts: dict[str, msgspec.Raw]) -> tuple[Facts, Rest]:
     if payload is None:
         raise InputError("protoPayload", "missing: this is not an audit log entry")
     resource = _parts_of(parts.get("resource", NULL)) or {}
-    labels = resource.get("labels", NULL)
-    known = read_labels(labels)
+    labels = _labels(resource.get("labels", NULL))
     deed = _deed(payload)
     if not deed.method_name:
-        deed = replace(deed, method_name=known.get("method", "") or _method_of_request(payload))
+        deed = replace(deed, method_name=labels.get("method", "") or _method_of_request(payload))
         if not (deed.method_name or deed.status.code or deed.authorization_info):
             raise InputError("protoPayload.methodName", "expected a non-empty string: nothing else says what was done")
     facts = Facts(
         log_name=_text_of(parts, "logName"),
         severity=_text_of(parts, "severity"),
-        resource=_TargetResource(_Target(known.get("email_id", ""), known.get("project_id", ""))),
+        resource=_TargetResource(_Target(labels.get("email_id", ""), labels.get("project_id", ""))),
         proto_payload=deed,
     )
     rest = Rest(

@@ -6,7 +6,7 @@ from functools import lru_cache
 
 from msgspec.structs import replace
 
-from bindwatch.model.account_email import account_project, is_account_domain
+from bindwatch.model.account_email import account_origin, account_project, is_account_domain
 from bindwatch.model.gke_pool import (
     CLUSTER_SET,
     LEGACY_WORKLOAD,
@@ -109,7 +109,8 @@ def _read_service_account(member: str, rest: str) -> Principal:
 
 def _service_account(member: str, local: str, domain: str) -> Principal:
     project, number = account_project(local, domain)
-    return Principal(PrincipalKind.SERVICE_ACCOUNT, member, f"{local}@{domain}", domain, project, number)
+    origin = account_origin(local, domain)
+    return Principal(PrincipalKind.SERVICE_ACCOUNT, member, f"{local}@{domain}", domain, project, number, origin=origin)
 
 
 def _not_an_email(member: str, rest: str) -> Principal:

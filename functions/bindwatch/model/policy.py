@@ -59,7 +59,7 @@ class DeltaAction(StrEnum):
     REMOVE = "REMOVE"
 
 
-class Grant(msgspec.Struct, frozen=True):
+class Grant(msgspec.Struct, frozen=True, gc=False):
     """One role given to (or taken from) one principal; `member` is the string as written."""
 
     role: str

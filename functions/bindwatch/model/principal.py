@@ -100,6 +100,7 @@ def _with_likely(principal: Principal) -> Principal:
     return replace(
         likely,
         kind=PrincipalKind.MALFORMED,
+        origin=None,
         member=principal.member,
         problem=meant.problem or principal.problem,
         likely=meant.member,

@@ -13,7 +13,7 @@ import msgspec
 _SETTABLE: Final = frozenset({"deployment", "statefulset", "daemonset", "replicaset", "job"})
 
 
-class WorkloadRef(msgspec.Struct, frozen=True):
+class WorkloadRef(msgspec.Struct, frozen=True, gc=False):
     """A Deployment, CronJob, Pod… by kind and name, in the cluster of a kubectl context ('' is the current one)."""
 
     kind: str
@@ -27,7 +27,7 @@ class WorkloadRef(msgspec.Struct, frozen=True):
         return f"{self.kind.lower()}/{self.name}"
 
 
-class SetPodServiceAccount(msgspec.Struct, frozen=True):
+class SetPodServiceAccount(msgspec.Struct, frozen=True, gc=False):
     """Let the pods of a workload run as another Kubernetes service account. Restarts them."""
 
     workload: WorkloadRef
@@ -47,7 +47,7 @@ class SetPodServiceAccount(msgspec.Struct, frozen=True):
         return SetPodServiceAccount(self.workload, self.previous, self.account)
 
 
-class SetHostNetwork(msgspec.Struct, frozen=True):
+class SetHostNetwork(msgspec.Struct, frozen=True, gc=False):
     """Take the pods of a workload off the node's network, or put them on it. Restarts them."""
 
     workload: WorkloadRef
@@ -62,7 +62,7 @@ class SetHostNetwork(msgspec.Struct, frozen=True):
         return SetHostNetwork(self.workload, not self.enabled)
 
 
-class SelectNodes(msgspec.Struct, frozen=True):
+class SelectNodes(msgspec.Struct, frozen=True, gc=False):
     """Bind the pods of a workload to nodes with a label; an empty value takes the label out of the selector again."""
 
     workload: WorkloadRef
@@ -78,7 +78,7 @@ class SelectNodes(msgspec.Struct, frozen=True):
         return SelectNodes(self.workload, self.label, "") if self.value else None
 
 
-class SetPodVariable(msgspec.Struct, frozen=True):
+class SetPodVariable(msgspec.Struct, frozen=True, gc=False):
     """Set an environment variable of every container of a workload, or remove it where `value` is empty."""
 
     workload: WorkloadRef
@@ -103,7 +103,7 @@ class SetPodVariable(msgspec.Struct, frozen=True):
         return SetPodVariable(self.workload, self.variable, self.previous, self.value)
 
 
-class MountFleetToken(msgspec.Struct, frozen=True):
+class MountFleetToken(msgspec.Struct, frozen=True, gc=False):
     """Give the pods of a workload the projected token and the credential file of a fleet's pool."""
 
     workload: WorkloadRef
@@ -135,7 +135,7 @@ class MountFleetToken(msgspec.Struct, frozen=True):
         return None
 
 
-class EgressPort(msgspec.Struct, frozen=True):
+class EgressPort(msgspec.Struct, frozen=True, gc=False):
     """Where a network policy lets traffic out to: an address range (empty: any), a protocol and a port."""
 
     cidr: str
@@ -143,7 +143,7 @@ class EgressPort(msgspec.Struct, frozen=True):
     port: int
 
 
-class AllowEgress(msgspec.Struct, frozen=True):
+class AllowEgress(msgspec.Struct, frozen=True, gc=False):
     """Add a network policy that lets some pods reach some addresses. It takes nothing from other policies."""
 
     namespace: str
@@ -180,7 +180,7 @@ class AllowEgress(msgspec.Struct, frozen=True):
         return DeleteNetworkPolicy(self.namespace, self.name, self.context)
 
 
-class DeleteNetworkPolicy(msgspec.Struct, frozen=True):
+class DeleteNetworkPolicy(msgspec.Struct, frozen=True, gc=False):
     """Delete a network policy."""
 
     namespace: str

@@ -1,7 +1,6 @@
 """The window rules over the store, and the daily roll-up that novelty and dormancy read."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
@@ -15,8 +14,7 @@ LOOK_BACK: Final = timedelta(hours=2)
 """How far back a sweep looks: windows are an hour, and entries may come late."""
 
 
-@dataclass(frozen=True, slots=True)
-class Swept(Verdict):
+class Swept(Verdict, frozen=True, gc=False):
     """What a sweep found, and why it cost many times as much as it should, where it did."""
 
     apart: str = ""

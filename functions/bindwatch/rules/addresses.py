@@ -1,6 +1,7 @@
 """Where a call comes from: the internet, or a network of somebody's own."""
 
 import ipaddress
+from functools import lru_cache
 from typing import Final
 
 from bindwatch.model.log_entry import LogEntry
@@ -28,6 +29,9 @@ _OWN: Final = tuple(
 def comes_from_internet(entry: LogEntry) -> bool:
     """Whether the caller's address is a public one; not for `gce-internal-ip`, `private` or none at all."""
     address = entry.caller_address
-    if address is None:
-        return False
+    return address is not None and _is_public(address)
+
+
+@lru_cache(maxsize=8192)
+def _is_public(address: ipaddress.IPv4Address | ipaddress.IPv6Address) -> bool:
     return not any(address.version == network.version and address in network for network in _OWN)

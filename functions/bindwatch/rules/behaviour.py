@@ -4,10 +4,9 @@ import re
 from collections.abc import Iterator
 from typing import Final
 
-from bindwatch.model.account_email import AccountOrigin, account_origin
+from bindwatch.model.account_email import AccountOrigin
 from bindwatch.model.finding import Category, Confidence, Severity
 from bindwatch.model.log_entry import LogEntry
-from bindwatch.model.principal import PrincipalKind
 from bindwatch.rule import ANY_METHOD, Context, Match, Outcome, log_rule
 from bindwatch.rules.addresses import comes_from_internet
 from bindwatch.rules.responses import account_stopped
@@ -51,9 +50,7 @@ def attached_identity_used_outside(entry: LogEntry, context: Context) -> Iterato
     An intruder who calls from Linux in a cloud looks like any other machine.
     """
     caller = entry.caller
-    if caller is None or caller.kind is not PrincipalKind.SERVICE_ACCOUNT or entry.key_name:
-        return
-    if account_origin(caller.email.partition("@")[0], caller.domain) is not AccountOrigin.COMPUTE_DEFAULT:
+    if caller is None or caller.origin is not AccountOrigin.COMPUTE_DEFAULT or entry.key_name:
         return
     found = _WORKSTATION.search(entry.user_agent)
     if found is None or not comes_from_internet(entry) or is_routine(entry, context):

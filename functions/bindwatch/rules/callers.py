@@ -9,6 +9,20 @@ from bindwatch.model.principal import Principal, PrincipalKind
 from bindwatch.rule import Context
 
 _PEOPLE = frozenset({PrincipalKind.USER, PrincipalKind.WORKFORCE})
+_OF_PEOPLE = frozenset({*_PEOPLE, PrincipalKind.GROUP})
+_WITH_DOMAIN = frozenset({PrincipalKind.USER, PrincipalKind.GROUP, PrincipalKind.DOMAIN})
+_MANY = frozenset(
+    {
+        PrincipalKind.PUBLIC,
+        PrincipalKind.DOMAIN,
+        PrincipalKind.CUSTOMER,
+        PrincipalKind.WORKLOAD_SET,
+        PrincipalKind.FEDERATED_SET,
+        PrincipalKind.WORKFORCE_SET,
+        PrincipalKind.RESOURCE_SET,
+        PrincipalKind.AGENT_SET,
+    }
+)
 
 
 def is_person(principal: Principal | None) -> bool:
@@ -29,7 +43,7 @@ def is_outsider(principal: Principal | None, context: Context) -> bool | None:
     """
     if principal is None:
         return None
-    if principal.kind in (PrincipalKind.USER, PrincipalKind.GROUP, PrincipalKind.DOMAIN):
+    if principal.kind in _WITH_DOMAIN:
         known = _knows_domain(principal.domain, context)
         return True if known is None and principal.is_consumer else None if known is None else not known
     if principal.is_user_managed_service_account and principal.project:
@@ -92,6 +106,16 @@ def is_foreign_pool(principal: Principal, home: str, context: Context) -> bool |
 
 def exposure_of(principal: Principal, context: Context) -> Exposure:
     """How many could come to act as a member of a policy."""
+    if principal.kind in _MANY:
+        return _exposure_of_many(principal, context)
+    if is_outsider(principal, context):
+        return Exposure.EXTERNAL
+    if principal.is_service_agent:
+        return Exposure.SERVICE_AGENT
+    return Exposure.PERSON if principal.kind in _OF_PEOPLE else Exposure.WORKLOAD
+
+
+def _exposure_of_many(principal: Principal, context: Context) -> Exposure:
     match principal.kind:
         case PrincipalKind.PUBLIC:
             return Exposure.PUBLIC
@@ -99,15 +123,8 @@ def exposure_of(principal: Principal, context: Context) -> Exposure:
             return Exposure.EXTERNAL if is_outsider(principal, context) else Exposure.DOMAIN
         case PrincipalKind.WORKLOAD_SET | PrincipalKind.FEDERATED_SET | PrincipalKind.WORKFORCE_SET:
             return Exposure.WHOLE_POOL if principal.is_whole_pool else Exposure.PART_OF_POOL
-        case PrincipalKind.RESOURCE_SET | PrincipalKind.AGENT_SET:
+        case _:
             return Exposure.PART_OF_POOL
-    if is_outsider(principal, context):
-        return Exposure.EXTERNAL
-    if principal.is_service_agent:
-        return Exposure.SERVICE_AGENT
-    if principal.kind in (PrincipalKind.USER, PrincipalKind.GROUP, PrincipalKind.WORKFORCE):
-        return Exposure.PERSON
-    return Exposure.WORKLOAD
 
 
 def weight_of_caller(entry: LogEntry, context: Context) -> tuple[Severity, str]:

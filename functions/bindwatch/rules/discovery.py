@@ -81,10 +81,11 @@ def offensive_tool_used(entry: LogEntry, context: Context) -> Iterator[Match]:
 
 
 def _tool(agent: str) -> str:
-    head, _, tail = agent.partition(" invocation-id/")
-    call, _, rest = tail.partition(" ")
-    if len(call) == 32 and call.isalnum():  # gcloud makes one up for each call: without it, its agents repeat
-        agent = f"{head} {rest}"
+    if " invocation-id/" in agent:
+        head, _, tail = agent.partition(" invocation-id/")
+        call, _, rest = tail.partition(" ")
+        if len(call) == 32 and call.isalnum():  # gcloud makes one up for each call: without it, its agents repeat
+            agent = f"{head} {rest}"
     return _tool_of(agent)
 
 

@@ -15,6 +15,7 @@ from bindwatch.model.principal import PrincipalKind
 from bindwatch.rule import Context
 from bindwatch.rules.callers import exposure_of
 
+_NOBODY: Final = frozenset({PrincipalKind.PROJECT_ROLE, PrincipalKind.MALFORMED})
 TAKEOVER: Final = frozenset({"C0", "C1"})
 _MINTING: Final = frozenset({"sa-token", "sa-idtoken", "sa-delegation", "sa-signblob", "sa-signjwt"})
 
@@ -137,7 +138,4 @@ def ways_up(role: str, resource: str, context: Context) -> tuple[EscalationPath,
 
 def names_somebody(grant: Grant) -> bool:
     """Whether the member can act at all, apart from the owners and editors that a project always has."""
-    return not grant.principal.deleted and grant.principal.kind not in (
-        PrincipalKind.PROJECT_ROLE,
-        PrincipalKind.MALFORMED,
-    )
+    return not grant.principal.deleted and grant.principal.kind not in _NOBODY

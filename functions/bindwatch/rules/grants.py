@@ -360,12 +360,20 @@ def malformed_member(entry: LogEntry, context: Context) -> Iterator[Match]:
     yield from standing.in_entry(standing.malformed_member, entry, context)
 
 
+def _takes_away(entry: LogEntry, _context: Context) -> bool:
+    """Whether the entry takes away what the rules below look at: a grant with a condition, or many grants."""
+    deltas = entry.binding_deltas
+    if deltas is None or len(deltas) >= _MANY:
+        return bool(entry.removed_grants)
+    return any(delta.condition is not None and delta.action != "ADD" for delta in deltas)
+
+
 @log_rule(
     "grant-condition-removed",
     Severity.MEDIUM,
     Category.OVER_PRIVILEGE,
     methods=SET_IAM_POLICY,
-    guard=standing.takes_away,
+    guard=_takes_away,
     techniques=["T1098.003", "T1556.009"],
 )
 def grant_condition_removed(entry: LogEntry, context: Context) -> Iterator[Match]:
@@ -462,7 +470,7 @@ def project_ownership_invited(entry: LogEntry, context: Context) -> Iterator[Mat
     Severity.MEDIUM,
     Category.THREAT,
     methods=SET_IAM_POLICY,
-    guard=standing.takes_away,
+    guard=_takes_away,
     techniques=["T1531"],
 )
 def bulk_grants_removed(entry: LogEntry, context: Context) -> Iterator[Match]:

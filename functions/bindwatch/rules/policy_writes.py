@@ -22,13 +22,13 @@ _RUN: Final = "run.googleapis.com"
 
 
 def _change(entry: LogEntry, what: str, severity: Severity) -> Match:
-    grants = [f"{grant.role} to {grant.member}" for grant in entry.grants[:5]]
-    gone = [f"{grant.role} from {grant.member}" for grant in entry.removed_grants[:5]]
+    granted = [f"Granted {grant.role} to {grant.member}" for grant in entry.grants[:5]]
+    removed = [f"Removed {grant.role} from {grant.member}" for grant in entry.removed_grants[:5]]
     return Match(
         subject=entry.caller_key,
         title=f"{entry.caller_name} changed the policy of {what}",
         severity=severity,
-        notes=(*(f"Granted {text}" for text in grants), *(f"Removed {text}" for text in gone)),
+        notes=(*granted, *removed),
         remediation=policy_put_back(entry),
     )
 

@@ -26,6 +26,12 @@ from bindwatch.rules.grant_risk import names_somebody, place_of, risk_of_grant, 
 
 GrantCheck = Callable[[Grant, str, Context], Match | None]
 
+_USER: Final = PrincipalKind.USER
+_WITH_DOMAIN: Final = frozenset({PrincipalKind.USER, PrincipalKind.GROUP, PrincipalKind.DOMAIN})
+_WITH_PREFIX: Final = ("user:", "group:", "domain:")
+_SETS_OF_POOLS: Final = frozenset(
+    {PrincipalKind.WORKLOAD_SET, PrincipalKind.FEDERATED_SET, PrincipalKind.WORKFORCE_SET}
+)
 _GUESSED: Final = "What {} allows is unknown, so its weight is a guess."
 NO_DELTA: Final = "The entry shows the whole policy, not what changed in it: this grant may have stood before."
 
@@ -55,40 +61,33 @@ def is_remarkable(entry: LogEntry, context: Context) -> bool:
     """
     if entry.failed:
         return False
-    if not _is_known_to_be_plain(entry, context):
-        resource = entry.resource
-        where = _where(resource)
+    resource = entry.resource
+    where = _where(resource)
+    memory = context.memory
+    deltas = entry.binding_deltas
+    for delta in deltas or ():
+        if memory.get((delta.role, delta.member, delta.condition, where)) is not False:
+            deltas = None
+            break
+    if deltas is None:  # else all that changes is remembered as nothing to speak of, before any of it is parsed
         for grant in entry.grants + entry.removed_grants:
             key = (grant.role, grant.member, grant.condition, where)
-            known = context.memory.get(key)
+            known = memory.get(key)
             if known is None:
                 known = context.remember(key, any(check(grant, resource, context) is not None for check in CHECKS))
             if known:
                 return True
     granter = entry.caller
-    return granter is not None and granter.kind is PrincipalKind.USER and any(unlike_the_granter(entry, context))
-
-
-def _is_known_to_be_plain(entry: LogEntry, context: Context) -> bool:
-    """Whether all that the entry changes is remembered as nothing to speak of: known before any of it is parsed."""
-    deltas = entry.binding_deltas
-    if deltas is None:
+    if granter is None or granter.kind is not _USER:
         return False
-    memory, where = context.memory, _where(entry.resource)
-    return all(memory.get((delta.role, delta.member, delta.condition, where)) is False for delta in deltas)
+    if deltas is not None and not any(delta.member.startswith(_WITH_PREFIX) for delta in deltas):
+        return False
+    return any(unlike_the_granter(entry, context))
 
 
 @lru_cache(maxsize=65536)
 def _where(resource: str) -> tuple[tuple[Level, str], str]:
     return place_of(resource), project_of(resource)
-
-
-def takes_away(entry: LogEntry, _context: Context) -> bool:
-    """Whether the entry takes any grant away."""
-    deltas = entry.binding_deltas
-    if deltas is not None and all(delta.action == "ADD" for delta in deltas):
-        return False
-    return bool(entry.removed_grants)
 
 
 def unlike_the_granter(entry: LogEntry, context: Context) -> Iterator[Grant]:
@@ -98,7 +97,7 @@ def unlike_the_granter(entry: LogEntry, context: Context) -> Iterator[Grant]:
         return
     for grant in entry.grants:
         member = grant.principal
-        if member.kind not in (PrincipalKind.USER, PrincipalKind.GROUP, PrincipalKind.DOMAIN) or member.deleted:
+        if member.kind not in _WITH_DOMAIN or member.deleted:
             continue
         if is_outsider(member, context) is None and _organization_of(member.domain) != _organization_of(granter.domain):
             yield grant
@@ -393,7 +392,7 @@ def reach_of_account(account: str, context: Context, most: int = 3) -> tuple[str
 def wide_pool_member(grant: Grant, resource: str, context: Context) -> Match | None:
     """A whole identity pool, a namespace, a cluster or an attribute that many share holds the role."""
     member = grant.principal
-    if member.kind not in (PrincipalKind.WORKLOAD_SET, PrincipalKind.FEDERATED_SET, PrincipalKind.WORKFORCE_SET):
+    if member.kind not in _SETS_OF_POOLS:
         return None
     if member.kind is PrincipalKind.WORKFORCE_SET and not member.is_whole_pool:
         return None  # a group of people is how access is meant to be given
