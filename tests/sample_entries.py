@@ -69,6 +69,13 @@ def stories() -> Iterator[Delivery]:
     yield an_act(-20 * 1440, POD, agent="gke-metadata-server", **mint)
     yield an_act(-15, HELPER, via=POD)
     yield an_act(-1, CART, via=POD)
+    yield an_act(-3 * 1440, CART, via="user:ada@example.com")
+    yield an_act(-90, "ada@example.com", **mint)
+    provider = "projects/123456789012/locations/global/workloadIdentityPools/ci/providers/github"
+    for minutes, who in ((-20 * 1440, "repo:example/shop:ref:refs/heads/main"), (-40, "repo:stranger/shop:ref:x")):
+        exchange: dict[str, Any] = {"authenticationInfo": {"principalSubject": who}, "resourceName": provider}
+        exchange["method"] = "google.identity.sts.v1.SecurityTokenService.ExchangeToken"
+        yield an_act(minutes, who, service="sts.googleapis.com", kind="audited_resource", **exchange)
     for ago in range(1, 21):
         yield an_act(-ago * 1440, CART, place=home)
         yield from (an_act(-ago * 1440 - n / 7, BUSY) for n in range(5 + ago % 3))

@@ -370,6 +370,8 @@ def test_both_stores_show_the_same(companies: tuple[DuckDBStore, BigQueryStore])
         "unusual-volume",
         "new-account-empowered",
         "delegation-without-mint",
+        "mint-without-use",
+        "new-federated-subject",
         "workload-identity-broken",
         *(name.replace("_", "-") for name in questions("windows/hourly")),
     ):

@@ -321,3 +321,93 @@ def test_an_account_of_pods_that_somebody_else_becomes_is_grave_from_the_first_d
     keep(store, mint(3, "other-pod@shop.iam.gserviceaccount.com", pod=True), mint(5, EVE))
     (finding,) = sweep(store, "new-impersonator")
     assert (finding.severity, finding.title) == (Severity.HIGH, f"{EVE} became {CART} for the first time")
+
+
+def usually(store: DuckDBStore, by: str = EVE) -> None:
+    keep(store, delegated(-1440, by))
+    roll_up_habits(store, NOON)
+
+
+def test_a_token_that_nobody_was_seen_to_use_is_a_line_of_the_record(store: DuckDBStore) -> None:
+    usually(store)
+    keep(store, mint(5, EVE))
+    assert sweep(store, "mint-without-use", 60) == [], "it may still be used"
+    (finding,) = sweep(store, "mint-without-use", 80)
+    assert finding.title == f"{EVE} minted a token for {CART}, and was not seen to use it within the hour"
+    assert (finding.severity, finding.principal) == (Severity.INFO, EVE)
+
+
+@pytest.mark.parametrize(
+    ("by", "entries"),
+    [
+        (EVE, (mint(5, EVE), delegated(50))),
+        ("ada@example.com", (mint(5, EVE),)),
+        (EVE, (mint(5, EVE), mint(6, "ci@shop.iam.gserviceaccount.com"), delegated(9))),
+    ],
+    ids=["used", "never-seen-acting-through-it", "pipelines"],
+)
+def test_tokens_that_are_used_or_whose_use_no_log_shows(
+    store: DuckDBStore, by: str, entries: tuple[LogEntry, ...]
+) -> None:
+    usually(store, by)
+    keep(store, *entries)
+    assert sweep(store, "mint-without-use", 90) == []
+
+
+def test_a_token_that_another_used_is_not_used_by_who_minted_it(store: DuckDBStore) -> None:
+    usually(store)
+    keep(store, mint(5, EVE), delegated(9, "ada@example.com"))
+    assert len(sweep(store, "mint-without-use", 90)) == 1
+
+
+PROVIDER = "projects/123456789012/locations/global/workloadIdentityPools/ci/providers/github"
+
+
+def exchanged(minutes: float, subject: str, provider: str = PROVIDER, code: int = 0) -> LogEntry:
+    return from_dict(
+        {
+            "logName": "projects/shop/logs/cloudaudit.googleapis.com%2Fdata_access",
+            "insertId": f"sts{minutes}{subject}",
+            "timestamp": call(minutes, *STORAGE).timestamp,
+            "resource": {"type": "audited_resource", "labels": {"project_id": "shop"}},
+            "protoPayload": {
+                "serviceName": "sts.googleapis.com",
+                "methodName": "google.identity.sts.v1.SecurityTokenService.ExchangeToken",
+                "resourceName": provider,
+                "status": {"code": code} if code else {},
+                "authenticationInfo": {"principalSubject": subject},
+                "requestMetadata": {"callerIp": "203.0.113.9"},
+            },
+        }
+    )
+
+
+def pipelines(store: DuckDBStore, days: int = 20, subjects: int = 3) -> None:
+    for ago in range(1, days + 1):
+        keep(store, *(exchanged(-ago * 1440, f"repo:example/shop-{n}:ref:refs/heads/main") for n in range(subjects)))
+    roll_up_habits(store, NOON, days=days + 1)
+
+
+def test_a_subject_that_a_provider_never_let_in_is_told(store: DuckDBStore) -> None:
+    pipelines(store)
+    known, stranger = "repo:example/shop-1:ref:refs/heads/main", "repo:stranger/shop:ref:refs/heads/main"
+    keep(store, exchanged(4, known), exchanged(5, stranger), exchanged(6, stranger))
+    (finding,) = sweep(store, "new-federated-subject")
+    assert finding.title == f"{stranger} came in through the identity provider github for the first time"
+    assert finding.resource_name.endswith("/providers/github")
+    assert finding.severity is Severity.LOW
+    (again,) = sweep(store, "new-federated-subject", 100)
+    assert again.event_key == finding.event_key
+
+
+@pytest.mark.parametrize(
+    ("days", "subjects", "code", "provider"),
+    [(10, 3, 0, PROVIDER), (20, 21, 0, PROVIDER), (20, 3, 3, PROVIDER), (20, 3, 0, PROVIDER + "-new")],
+    ids=["young", "many-come-and-go", "refused", "another-provider"],
+)
+def test_subjects_that_are_nothing_special(
+    store: DuckDBStore, days: int, subjects: int, code: int, provider: str
+) -> None:
+    pipelines(store, days, subjects)
+    keep(store, exchanged(5, "repo:stranger/shop:ref:refs/heads/main", provider, code))
+    assert sweep(store, "new-federated-subject") == []

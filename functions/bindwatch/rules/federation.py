@@ -15,7 +15,7 @@ from bindwatch.model.log_entry import LogEntry
 from bindwatch.model.principal import parse_subject
 from bindwatch.rule import Context, Match, Outcome, log_rule
 from bindwatch.rules.callers import is_expected
-from bindwatch.rules.methods import IAM, STS, activity, data_access
+from bindwatch.rules.methods import EXCHANGE, IAM, SIGN_IN, activity
 from bindwatch.rules.provider_entry import WrittenProvider, is_narrowed, mask_of, written_provider
 from bindwatch.rules.responses import policy_put_back
 from bindwatch.rules.weight import is_second_half
@@ -29,8 +29,6 @@ _PROVIDER_WRITES: Final = activity(
     f"{_WORKFORCE}.CreateWorkforcePoolProvider",
     f"{_WORKFORCE}.UpdateWorkforcePoolProvider",
 )
-_EXCHANGE: Final = data_access(STS, "google.identity.sts.v1*.SecurityTokenService.Exchange*", log_type="ADMIN_READ")
-_SIGN_IN: Final = data_access(STS, "google.identity.sts.SecurityTokenService.WebSignIn", log_type="ADMIN_READ")
 
 # Issuers that sign tokens for anybody who signs up. Only an attribute condition tells their tenants apart.
 # Sources: the providers' own documentation of their OIDC issuers.
@@ -550,7 +548,7 @@ def single_sign_on_changed(entry: LogEntry, context: Context) -> Iterator[Match]
     "token-exchange-rejected",
     Severity.LOW,
     Category.BROKEN_BINDING,
-    methods=(*_EXCHANGE, *_SIGN_IN),
+    methods=(*EXCHANGE, *SIGN_IN),
     outcome=Outcome.FAILED,
     techniques=["T1078.004"],
 )

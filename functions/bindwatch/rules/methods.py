@@ -42,6 +42,9 @@ SIGN_BLOB: Final = _credentials("SignBlob")
 SIGN_JWT: Final = _credentials("SignJwt")
 MINT: Final = GENERATE_ACCESS_TOKEN + GENERATE_ID_TOKEN + SIGN_BLOB + SIGN_JWT
 
+EXCHANGE: Final = data_access(STS, "google.identity.sts.v1*.SecurityTokenService.Exchange*", log_type="ADMIN_READ")
+SIGN_IN: Final = data_access(STS, "google.identity.sts.SecurityTokenService.WebSignIn", log_type="ADMIN_READ")
+
 # CRM, KMS: bare SetIamPolicy; iam: SetIAMPolicy; storage: storage.setIamPermissions; compute:
 # v1.compute.X.setIamPolicy; the rest: {package}.{Service}.SetIamPolicy or google.iam.v1.IAMPolicy.SetIamPolicy.
 # Buckets and datasets also carry deltas on creation and update.

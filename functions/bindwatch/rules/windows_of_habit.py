@@ -8,6 +8,7 @@ from bindwatch.model.finding import Category, Confidence, Severity
 from bindwatch.model.principal import parse_email
 from bindwatch.rule import Context, Match, Rule, WindowRow, window_rule
 from bindwatch.rules.callers import is_person
+from bindwatch.rules.methods import EXCHANGE, MINT, SIGN_IN
 from bindwatch.rules.windows import caller_of, is_automation, origin_of
 
 
@@ -245,8 +246,8 @@ def delegation_without_mint(row: WindowRow, context: Context) -> Iterator[Match]
     (`constraints/iam.allowServiceAccountCredentialLifetimeExtension`).
 
     ## Blind spots
-    Accounts whose mints were never seen are not judged. A mint that nobody uses afterwards is not reported: most reads
-    are in no log. App Engine and GKE do not log who delegated.
+    Accounts whose mints were never seen are not judged; a mint that nobody uses afterwards is for `mint-without-use`.
+    App Engine and GKE do not log who delegated.
     """
     via = "".join(row.items)
     yield Match(
@@ -260,6 +261,78 @@ def delegation_without_mint(row: WindowRow, context: Context) -> Iterator[Match]
     )
 
 
+@window_rule(
+    "mint-without-use",
+    Severity.INFO,
+    Category.THREAT,
+    methods=MINT,
+    techniques=["T1550.001", "T1087.004"],
+)
+def mint_without_use(row: WindowRow, context: Context) -> Iterator[Match]:
+    """A person minted a token for a service account, and nothing was done with it that any log shows.
+
+    ## Why it matters
+    Whoever tries out what a stolen session can become mints and goes on to the next. Or the token was carried to where
+    no log of yours is.
+
+    ## What to do
+    Ask the person. If it was not them, disable the account: its tokens end with it.
+
+    ## Known false positives
+    Somebody who only read: most reads are in no log. Hence INFO, and only for people who are otherwise seen acting
+    through the account.
+
+    ## Blind spots
+    Pods and pipelines mint ahead of need and are not judged; nor are pairs of a person and an account that are new (see
+    `new-impersonator`).
+    """
+    yield Match(
+        subject=f"{row.caller} as {row.target}",
+        title=f"{caller_of(row)} minted a token for {row.target}, and was not seen to use it within the hour",
+        resource_name=_place(row),
+        severity=Severity.INFO,
+        confidence=Confidence.LOW,
+        notes=origin_of(row),
+    )
+
+
+@window_rule(
+    "new-federated-subject",
+    Severity.LOW,
+    Category.THREAT,
+    methods=(*EXCHANGE, *SIGN_IN),
+    techniques=["T1078.004", "T1199"],
+)
+def new_federated_subject(row: WindowRow, context: Context) -> Iterator[Match]:
+    """An identity of another system was let in for the first time, through a provider that few others use.
+
+    ## Why it matters
+    Whoever comes through a provider of identities needs no account, key or binding that names them: an attribute or a
+    whole pool may be enough. A provider for three repositories knows its three subjects.
+
+    ## What to do
+    Find the subject in the other system. If nobody knows it, tighten the attribute condition of the provider, and look
+    at what was done since as the identity it became.
+
+    ## Known false positives
+    A new pipeline, branch or colleague: hence LOW.
+
+    ## Blind spots
+    The first fourteen days of a provider, and providers with more than twenty subjects in ninety days. Data Access logs
+    (ADMIN_READ) of sts.googleapis.com must be on; some exchanges are in no log.
+    """
+    others = "".join(row.items)
+    provider = row.resource.rpartition("/")[2]
+    yield Match(
+        subject=f"{row.caller} through {row.resource.partition('//')[2].partition('/')[2] or provider}",
+        title=f"{caller_of(row)} came in through the identity provider {provider} for the first time",
+        resource_name=_place(row),
+        severity=Severity.LOW,
+        confidence=Confidence.MEDIUM,
+        notes=(f"Known since {row.known_since}, with {others} other subjects.", *origin_of(row)),
+    )
+
+
 RULES: Final[tuple[Rule[WindowRow], ...]] = (
     new_place,
     new_user_agent,
@@ -267,4 +340,6 @@ RULES: Final[tuple[Rule[WindowRow], ...]] = (
     new_account_empowered,
     new_key_used_elsewhere,
     delegation_without_mint,
+    mint_without_use,
+    new_federated_subject,
 )
