@@ -10,9 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from bindwatch.adapters.questions import questions, sql_text, views_in_order
+from bindwatch.adapters.questions import questions, sql_text, views_in_order, window_text
 from bindwatch.errors import InputError
 from bindwatch.pipeline.ports import Table
+from bindwatch.rules import WINDOW_RULES
 
 ROOT = Path(__file__).parents[2]
 FOLDERS = ("queries", "windows", "windows/hourly", "steps", "views", "store", "rollups")
@@ -45,6 +46,15 @@ def test_questions_on_entries_prune_partitions() -> None:
         text = sql_text(name)
         if "${dataset}.activity`" in text:
             assert re.search(r"where\s+occurred_at >= @since", text), name
+
+
+def test_every_scan_of_a_sweep_prunes_partitions() -> None:
+    text = window_text(tuple(rule.id for rule in WINDOW_RULES))
+    scans = text.count("${dataset}.activity`")
+    assert scans >= len(WINDOW_RULES) - 2
+    for bound in ("occurred_at >= @since", "occurred_at < @until"):
+        assert len(re.findall(rf"{bound}\b", text)) == scans
+    assert text.count("${dataset}.habits`") == len(re.findall(r"\bday <= date\(@until\)", text))
 
 
 def test_views_come_after_what_they_lean_on() -> None:
