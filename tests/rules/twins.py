@@ -186,6 +186,21 @@ _BUCKET: Final = {
 }
 
 
+_BY_PERMISSION: Final = {
+    "GCP.iam.roles.update.Privilege.Escalation": "iam.roles.update",
+    "GCP.iam.serviceAccountKeys.create": "iam.serviceAccountKeys.create",
+    "GCP.IAM.serviceAccounts.getAccessToken.Privilege.Escalation": "iam.serviceAccounts.getAccessToken",
+    "GCP.IAM.serviceAccounts.signBlob": "iam.serviceAccounts.signBlob",
+    "GCP.IAM.serviceAccounts.signJwt.Privilege.Escalation": "iam.serviceAccounts.signJwt",
+    "GCP.Storage.Hmac.Keys.Create": "storage.hmacKeys.create",
+    "GCP.serviceusage.apiKeys.create.Privilege.Escalation": "serviceusage.apiKeys.create",
+    "GCP.CloudBuild.Potential.Privilege.Escalation": "cloudbuild.builds.create",
+    "GCP.Cloudfunctions.Functions.Create": "cloudfunctions.functions.create",
+    "GCP.Cloudfunctions.Functions.Update": "cloudfunctions.functions.update",
+    "GCP.Privilege.Escalation.By.Deployments.Create": "deploymentmanager.deployments.create",
+}
+
+
 def _of_policies() -> Iterator[Twin]:
     corporate = "GCP.IAM.CorporateEmail"
     for story, expected, changes in (
@@ -239,15 +254,17 @@ def _of_policies() -> Iterator[Twin]:
         for where in ("projects/shop-prod", "organizations/123456789012"):
             role = entry("iam.googleapis.com", f"google.iam.admin.v1.{verb}", resourceName=f"{where}/roles/deployer")
             yield Twin(roles, f"{verb} of {where}", expected, role)
+    for rule_id, permission in _BY_PERMISSION.items():
+        for held in (GRANTED, REFUSED):
+            bare = {"authorizationInfo": [{"permission": permission, "granted": held}]}
+            yield Twin(rule_id, f"nothing but its check: {held}", held, {"protoPayload": bare})
+        harmless = {"authorizationInfo": [{"permission": "iam.roles.get", "granted": True}]}
+        yield Twin(rule_id, "nothing but another check", False, {"protoPayload": harmless})
     widened = "GCP.iam.roles.update.Privilege.Escalation"
     update = {"iam.roles.update": GRANTED}
     yield Twin(widened, "updated", True, entry("iam.googleapis.com", "google.iam.admin.v1.UpdateRole", checks=update))
     yield Twin(widened, "through a deployment", True, _deployments("iam.roles.update", GRANTED))
     yield Twin(widened, "deployment refused it", False, _deployments("iam.roles.update", REFUSED))
-    bare = {"authorizationInfo": [{"permission": "iam.roles.update", "granted": True}]}
-    yield Twin(widened, "nothing but its check", True, {"protoPayload": bare})
-    bare = {"authorizationInfo": [{"permission": "iam.roles.update", "granted": False}]}
-    yield Twin(widened, "nothing but a check that failed", False, {"protoPayload": bare})
     created = entry("iam.googleapis.com", "google.iam.admin.v1.CreateRole", checks={"iam.roles.create": GRANTED})
     yield Twin(widened, "created", False, created)
 

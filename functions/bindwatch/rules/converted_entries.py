@@ -21,7 +21,20 @@ _ALSO: Final = ("orgpolicy.policy.set", "serviceusage.apikeys.create", "serviceu
     Category.THREAT,
     methods=(*converted("*"), *METHODLESS),
     techniques=["T1548"],
-    equivalents=["panther:GCP.Privileged.Operation", "panther:GCP.iam.roles.update.Privilege.Escalation"],
+    equivalents=[  # those of theirs that ask for a permission, whatever the method
+        "panther:GCP.Privileged.Operation",
+        "panther:GCP.iam.roles.update.Privilege.Escalation",
+        "panther:GCP.iam.serviceAccountKeys.create",
+        "panther:GCP.IAM.serviceAccounts.getAccessToken.Privilege.Escalation",
+        "panther:GCP.IAM.serviceAccounts.signBlob",
+        "panther:GCP.IAM.serviceAccounts.signJwt.Privilege.Escalation",
+        "panther:GCP.Storage.Hmac.Keys.Create",
+        "panther:GCP.serviceusage.apiKeys.create.Privilege.Escalation",
+        "panther:GCP.CloudBuild.Potential.Privilege.Escalation",
+        "panther:GCP.Cloudfunctions.Functions.Create",
+        "panther:GCP.Cloudfunctions.Functions.Update",
+        "panther:GCP.Privilege.Escalation.By.Deployments.Create",
+    ],
 )
 def privileged_call_converted(entry: LogEntry, context: Context) -> Iterator[Match]:
     """A call with which one identity becomes another stands in a log that lost the name of its API or method.

@@ -14,9 +14,10 @@ from bindwatch.rule import Context, Match, Method, log_rule
 from bindwatch.rules import standing
 from bindwatch.rules.callers import is_expected
 from bindwatch.rules.grant_risk import names_somebody, risk_of_grant
-from bindwatch.rules.methods import CRM, SET_IAM_POLICY, activity
+from bindwatch.rules.methods import CRM, SET_IAM_POLICY, activity, converted
 from bindwatch.rules.responses import policy_put_back
 
+_INVITE: Final = "*InsertProjectOwnershipInvite"
 _OBJECT_ACLS: Final = activity("storage.googleapis.com", "storage.objects.update", "storage.objects.patch")
 
 
@@ -423,7 +424,7 @@ def _expression(grant: Grant) -> str:
     "project-ownership-invited",
     Severity.HIGH,
     Category.THREAT,
-    methods=activity(CRM, "*InsertProjectOwnershipInvite"),
+    methods=(*activity(CRM, _INVITE), *converted(_INVITE)),
     techniques=["T1098.003", "T1136.003"],
     equivalents=[
         "panther:GCP.Project.ExternalUserOwnershipInvite",

@@ -1,5 +1,6 @@
 """Rules on policies that were written at all: where, and by whom. What was granted is judged in `grants.py`."""
 
+import re
 from collections.abc import Iterator
 from typing import Final
 
@@ -102,6 +103,44 @@ def project_policy_changed(entry: LogEntry, context: Context) -> Iterator[Match]
     """
     if is_person(entry.caller) and not is_expected(entry.caller, context) and entry.resource_type == "project":
         yield _change(entry, display(entry.resource), Severity.INFO)
+
+
+# What rules of their own tell of: containers, applications behind a proxy, services, pools, what can be copied whole.
+_TOLD_ELSEWHERE: Final = re.compile(
+    r"(?i)^(?:cloudresourcemanager|iap|run)\.|\.(?:disks|images|snapshots|machineImages|WorkloadIdentityPools)\."
+)
+
+
+@log_rule(
+    "resource-policy-changed",
+    Severity.INFO,
+    Category.THREAT,
+    methods=(Method("*", "*SetIamPolicy"),),
+    techniques=["T1098"],
+    equivalents=["panther:GCP.Privileged.Operation", "csa:2.20"],
+)
+def resource_policy_changed(entry: LogEntry, context: Context) -> Iterator[Match]:
+    """The policy of a single resource (a secret, a key, a topic, an account) was changed by hand.
+
+    ## Why it matters
+    A line for the timeline; what was granted is judged by other rules. Who reviews projects does not see it.
+
+    ## What to do
+    Nothing, if it was planned.
+
+    ## Known false positives
+    All of them. It is INFO, and only for people.
+
+    ## Blind spots
+    Services that log no delta show the new policy, not what changed in it.
+    """
+    if not is_person(entry.caller) or is_expected(entry.caller, context):
+        return
+    if entry.scope.startswith(("organizations/", "folders/")) or _TOLD_ELSEWHERE.search(
+        f"{entry.service}.{entry.method}"
+    ):
+        return
+    yield _change(entry, display(entry.resource), Severity.INFO)
 
 
 @log_rule(
@@ -396,6 +435,7 @@ def _unbound(value: str, parent: str) -> Remediation | None:
 RULES = (
     hierarchy_policy_changed,
     project_policy_changed,
+    resource_policy_changed,
     bucket_policy_changed,
     run_policy_changed,
     image_shared,
