@@ -164,8 +164,7 @@ def test_what_is_remembered_never_hides_a_finding(corpus: Path) -> None:
     for some in (lines, readable):
         block = LogBlock.of_lines(b"\n".join(some))
         assert len(block) == len(some)
-        spoken = {place: said(verdict) for place, verdict in engine.judge_block(block)}
-        again = {place: said(verdict) for place, verdict in engine.judge_block(block)}
+        spoken, again = ({told.line - 1: said(told.said) for told in engine.judge_blocks([block])} for _ in range(2))
         alone: dict[int, object] = {}
         for place, line in enumerate(some):
             try:

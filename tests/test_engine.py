@@ -202,5 +202,5 @@ def test_entries_without_a_method_are_not_taken_for_one_another() -> None:
 
     verbs = ["get", "get", "get", "setIamPolicy", "get", "setIamPolicy"]
     block = LogBlock.of_lines("\n".join(map(line, verbs)).encode())
-    told = dict(Engine(CONTEXT, [shared]).judge_block(block))
-    assert list(told) == [3, 5]
+    told = list(Engine(CONTEXT, [shared]).judge_blocks([block]))
+    assert [each.line for each in told] == [4, 6]

@@ -36,8 +36,7 @@ from bindwatch.model.log_block import LogBlock
 from bindwatch.rule import Context
 from bindwatch.rules import LOG_RULES
 engine, number = Engine(Context(), LOG_RULES), count()
-for part in read_parts(Input(sys.argv[1], "")):
-    for verdict in engine.judge_block(part.block()): pass
+for told in engine.judge_blocks(part.block() for part in read_parts(Input(sys.argv[1], ""))): pass
 """
 
 STRANGERS = JUDGE.replace("part.block()", "LogBlock.of_lines(strange(part.text))").replace(
@@ -66,11 +65,9 @@ def judge(path: Path, rules: Rules = LOG_RULES) -> Callable[[], None]:
     """Judge everything with a new engine, so that nothing is remembered from the round before."""
 
     def contestant() -> None:
-        engine = Engine(Context(), rules)
-        for part in read_parts(Input(str(path), "")):
-            if isinstance(part, Lines):
-                for _ in engine.judge_block(part.block()):
-                    pass
+        parts = read_parts(Input(str(path), ""))
+        for _ in Engine(Context(), rules).judge_blocks(part.block() for part in parts if isinstance(part, Lines)):
+            pass
 
     return contestant
 

@@ -63,7 +63,7 @@ def entry(number: int, *, method: str = "GenerateAccessToken", **more: Any) -> b
 def wanted(lines: Iterable[bytes]) -> bool:
     windows = FileWindows(WINDOW_RULES, Context(as_of=NOW))
     for number, line in enumerate(lines):
-        windows.see(LogBlock.of_one(line), ("a log", number))
+        windows.see(LogBlock.of_one(line, "a log", number))
     return windows.wanted
 
 

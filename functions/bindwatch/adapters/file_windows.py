@@ -29,8 +29,6 @@ _GIVEN: Final = frozenset({"privileged-role", "impersonation-role-on-project", "
 _EMPOWERED: Final = "new-account-empowered"
 _MOST_REMEMBERED: Final = 65_536
 _PERMISSION_DENIED: Final = 7
-At = tuple[str, int]
-"""Where a block stands: a file, and the line it begins on."""
 _Group = tuple[str, str, int]
 """The rule that counts, by what it counts, and the caller, address or key."""
 
@@ -45,7 +43,7 @@ class FileWindows:
         self._rules = tuple(rule for rule in rules if rule.counted or rule.id in (*_ENDED, _EMPOWERED))
         self._context = context
         self._named: dict[tuple[str, str, bool], tuple[tuple[str, Counted], ...]] = {}
-        self._known: dict[At, array[int]] = {}
+        self._known: dict[tuple[str, int], array[int]] = {}  # by where a block stands
         self._groups: dict[int, tuple[_Group, ...]] = {}
         self._passed: set[int] = set()
         self._counts: Counter[_Group] = Counter()
@@ -59,10 +57,10 @@ class FileWindows:
         self._first: datetime | None = None
         self._last: datetime | None = None
 
-    def see(self, block: LogBlock, at: At) -> None:
+    def see(self, block: LogBlock) -> None:
         """Count the entries that a window rule could build on."""
         remembered, counts = self._groups.get, self._counts
-        self._known[at] = array("q", block.known)
+        self._known[block.file, block.first_line] = array("q", block.known)
         for facts, fingerprint in zip(block.facts, block.known, strict=True):
             groups = remembered(fingerprint)
             if groups is None:
@@ -94,9 +92,9 @@ class FileWindows:
         self._actors = frozenset(finding.principal for finding in self._noted)
         return bool(self._reached or self._actors)
 
-    def keep(self, block: LogBlock, at: At) -> None:
+    def keep(self, block: LogBlock) -> None:
         """Keep the entries of those callers, and those that a finding waits for."""
-        known = self._known.get(at, ())
+        known = self._known.get((block.file, block.first_line), ())
         passed = self._passed
         places: Iterable[int] = range(len(block))
         if len(known) == len(block):  # else the file changed since

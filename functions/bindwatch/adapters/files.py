@@ -16,7 +16,7 @@ from typing import IO, Any, Final, Self, cast
 
 import msgspec
 
-from bindwatch.model.log_block import LogBlock, line_ends
+from bindwatch.model.log_block import LogBlock, line_breaks, line_ends
 
 _GZIP: Final = b"\x1f\x8b"
 _BOM: Final = b"\xef\xbb\xbf"
@@ -55,22 +55,38 @@ class Item:
     line: int
     text: bytes
 
+    @property
+    def size(self) -> int:
+        """How many bytes the text is."""
+        return len(self.text)
+
     def block(self) -> LogBlock:
         """The value as a log entry, which it may not be."""
-        return LogBlock.of_one(self.text)
+        return LogBlock.of_one(self.text, self.file, self.line)
 
 
 @dataclass(frozen=True, slots=True)
 class Lines:
     """Some whole lines of NDJSON, as they stand in the file, and the number of the first.
 
-    Blank lines and comments are among them. `ends` are the offsets at which the lines end.
+    Blank lines and comments are among them. `ends` are the offsets at which the lines end; what stands in `read` after
+    the last of them belongs to the next lines.
     """
 
     file: str
     line: int
-    text: bytes
+    read: bytes
     ends: list[int]
+
+    @property
+    def text(self) -> bytes:
+        """The lines, with their line breaks."""
+        return self.read[: self.ends[-1] + 1]
+
+    @property
+    def size(self) -> int:
+        """How many bytes the lines are."""
+        return min(self.ends[-1] + 1, len(self.read))
 
     @classmethod
     def of(cls, file: str, line: int, text: bytes) -> Self:
@@ -79,7 +95,7 @@ class Lines:
 
     def block(self) -> LogBlock:
         """The lines as log entries, which they may not be."""
-        return LogBlock(self.text, self.ends)
+        return LogBlock(self.read, self.ends, self.file, self.line)
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,9 +184,15 @@ def _parts(stream: IO[bytes], name: str, *, whole: bool) -> Iterator[Lines | Ite
 
 
 def _lines(stream: IO[bytes], name: str, first: int, batch: int) -> Iterator[Lines]:
+    # To step back to where a line begins is cheaper than to copy what was read together with the rest of the line.
+    steps_back = stream.seekable() and not isinstance(stream, gzip.GzipFile)
     while text := stream.read(batch):
-        text += stream.readline()
-        lines = Lines.of(name, first, text)
+        ends = line_breaks(text) if steps_back else []
+        if ends:
+            stream.seek(ends[-1] + 1 - len(text), io.SEEK_CUR)
+            lines = Lines(name, first, text, ends)
+        else:
+            lines = Lines.of(name, first, text + stream.readline())
         yield lines
         first += len(lines.ends)
 

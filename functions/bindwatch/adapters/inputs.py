@@ -115,8 +115,12 @@ class InputReader:
                     self._note(part)
                 else:
                     yield part
-                    self._bytes += len(part.text)
+                    self._bytes += part.size
                     self._told(source.path, self.reading.entries, self._bytes)
+        yield from self.late_lines()
+
+    def late_lines(self) -> Iterator[Item]:
+        """The log entries found inside of others that were refused; `log_lines` ends with those it knows of by then."""
         while self._late:
             yield self._late.pop(0)
 
@@ -169,15 +173,17 @@ class InputReader:
         for part in read_parts(source, whole=True):
             match part:
                 case Lines():
-                    chunk = part.text if part.text.endswith(b"\n") else part.text + b"\n"
-                    self._bytes += len(chunk)
+                    chunk = part.text
+                    self._bytes += part.size
+                    if not chunk.endswith(b"\n"):
+                        chunk += b"\n"
                     rest = take_policy_lines(chunk, self._builder, first_line=part.line)
                     self.reading.inventory_items += len(part.ends) - len(rest)
                     for number, line in rest:
                         if not is_blank(line):
                             self._read_item(Item(part.file, number, line), source)
                 case Item():
-                    self._bytes += len(part.text)
+                    self._bytes += part.size
                     self._read_item(part, source)
                 case _:
                     self._note(part)

@@ -1,7 +1,7 @@
 """`bindwatch scan`: findings of audit logs and inventories, on disk or live."""
 
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING, Final
 import click
 
 from bindwatch.adapters.file_windows import FileWindows
-from bindwatch.adapters.files import Problem
+from bindwatch.adapters.files import Item, Lines, Problem
 from bindwatch.adapters.house_files import load_house
 from bindwatch.adapters.inputs import InputReader
 from bindwatch.cli import output
 from bindwatch.cli.outcome import Outcome
 from bindwatch.cli.progress import Progress
 from bindwatch.cli.roles import load, roles_option
-from bindwatch.engine import Engine, Verdict, switched_off
+from bindwatch.engine import Engine, switched_off
 from bindwatch.errors import InputError
 from bindwatch.house.exemptions import exempting, expired
 from bindwatch.house.house import House
@@ -49,8 +49,6 @@ if TYPE_CHECKING:
     from bindwatch.adapters.live_scope import Live
 
 _BATCH: Final = 2_000
-Judge = Callable[[LogBlock, str, int], Iterator[tuple[int, Verdict | InputError]]]
-"""Judges a block of this file and line; says of each place that is not quiet what was found, or why it is no entry."""
 
 
 def scan(
@@ -76,15 +74,14 @@ def scan(
     outcome.notes = house.notes
     if store is None:
         windows = FileWindows(window_rules, context)
-        later: list[LogEntry] = []
-        _judge_logs(reader, outcome, _watched(engine, windows, later))
+        later = _judge_logs(reader, outcome, engine, windows)
         for entry in in_order(later, Past(None, inventory)):
             verdict = engine.judge_entry(entry)
             windows.note(verdict)
             outcome.add(verdict)
         if windows.wanted:
             for part in reader.log_lines_again():
-                windows.keep(part.block(), (part.file, part.line))
+                windows.keep(part.block())
             outcome.add(windows.verdict())
     else:
         _store_logs(reader, outcome, engine, window_rules, store)
@@ -111,26 +108,35 @@ def _reader(paths: tuple[str, ...], live: "Live | None", progress: Progress) -> 
     return LiveReader(paths, live, progress.at)
 
 
-def _watched(engine: Engine, windows: FileWindows, later: list[LogEntry]) -> Judge:
-    """Judge, and let the window rules know of everything.
+def _judge_logs(reader: InputReader, outcome: Outcome, engine: Engine, windows: FileWindows) -> list[LogEntry]:
+    """Judge every entry, and let the window rules know of everything.
 
-    Entries that do not say what they changed are kept for `later`: what was before them may come after them.
+    Entries that do not say what they changed are given back instead: what was before them may come after them.
     """
+    later: list[LogEntry] = []
 
-    def judge(block: LogBlock, file: str, line: int) -> Iterator[tuple[int, Verdict | InputError]]:
-        windows.see(block, (file, line))
-        awaiting = []
-        for place in telling_no_change(block):
-            entry = _readable(block, place)
-            if entry is not None:
-                later.append(entry)
-                awaiting.append(place)
-        for place, verdict in engine.judge_block(block, besides=awaiting):
-            if isinstance(verdict, Verdict):
-                windows.note(verdict)
-            yield place, verdict
+    def seen(parts: Iterable[Item | Lines]) -> Iterator[LogBlock]:
+        for part in parts:
+            block = part.block()
+            reader.reading.entries += len(block)
+            windows.see(block)
+            awaiting = [(place, entry) for place in telling_no_change(block) if (entry := _readable(block, place))]
+            later.extend(entry for _, entry in awaiting)
+            block.left_out = {place for place, _ in awaiting}
+            yield block
 
-    return judge
+    parts: Iterable[Item | Lines] = reader.log_lines()
+    while True:
+        for told in engine.judge_blocks(seen(parts)):
+            if isinstance(told.said, InputError):
+                _refuse(reader, told.file, told.line, told.text, told.said)
+            else:
+                windows.note(told.said)
+                outcome.add(told.said)
+        late = list(reader.late_lines())  # what was refused last may hold entries, too
+        if not late:
+            return later
+        parts = late
 
 
 def _readable(block: LogBlock, place: int) -> LogEntry | None:
@@ -142,18 +148,9 @@ def _readable(block: LogBlock, place: int) -> LogEntry | None:
     return entry
 
 
-def _judge_logs(reader: InputReader, outcome: Outcome, judge: Judge) -> None:
-    reading = reader.reading
-    for part in reader.log_lines():
-        block = part.block()
-        refused = 0
-        for place, verdict in judge(block, part.file, part.line):
-            if isinstance(verdict, InputError):
-                refused += 1
-                reader.refuse(part.file, part.line + place, block.line(place), verdict)
-            else:
-                outcome.add(verdict)
-        reading.entries += len(block) - refused
+def _refuse(reader: InputReader, file: str, line: int, text: bytes, error: InputError) -> None:
+    reader.reading.entries -= 1
+    reader.refuse(file, line, text, error)
 
 
 def _store_logs(
@@ -166,15 +163,17 @@ def _store_logs(
     """Judge and keep every entry, then run the window rules over the time they span. Twice is as good as once."""
     batch: list[Delivery] = []
     span: list[datetime] = []
-
-    def judge(block: LogBlock, _file: str, _line: int) -> Iterator[tuple[int, Verdict | InputError]]:
-        awaiting = telling_no_change(block)
+    later: list[LogEntry] = []
+    for part in reader.log_lines():
+        block = part.block()
+        reader.reading.entries += len(block)
+        awaiting = set(telling_no_change(block))
         for place in range(len(block)):
             try:
                 entry, verdict = engine.judge_place(block, place)
                 time = entry.time
             except InputError as error:
-                yield place, error
+                _refuse(reader, block.file, block.first_line + place, block.line(place), error)
                 continue
             if time is not None:
                 span[:] = [min(span[0], time), max(span[1], time)] if span else [time, time]
@@ -187,10 +186,7 @@ def _store_logs(
                 deliver(batch, store)
                 batch.clear()
             if verdict:
-                yield place, verdict
-
-    later: list[LogEntry] = []
-    _judge_logs(reader, outcome, judge)
+                outcome.add(verdict)
     deliver(batch, store)
     compared = [
         Delivery(entry, engine.judge_entry(entry), entry.time or engine.context.as_of)

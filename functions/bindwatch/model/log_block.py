@@ -4,7 +4,7 @@ Reading lines together costs a tenth less than one by one, and most lines are ne
 them is known by the hash of their facts.
 """
 
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from typing import Final, Self
 
 from bindwatch.errors import InputError
@@ -23,11 +23,19 @@ class LogBlock:
     A line that is no entry has its place too: it has no facts, and `entry` says what is wrong with it.
     """
 
-    def __init__(self, text: bytes, ends: Sequence[int]) -> None:
-        """A text whose lines end at these offsets; see `of_lines` and `of_one`."""
+    left_out: Container[int] = _NOWHERE
+    """The places that are not to be judged with the others; for who reads the block to say."""
+
+    def __init__(self, text: bytes, ends: Sequence[int], file: str = "", line: int = 1) -> None:
+        """A text whose lines end at these offsets; what stands after the last is not of the block.
+
+        The first is this line of this file.
+        """
         self._text = text
         self._ends = ends
         self._odd = _NOWHERE
+        self.file = file
+        self.first_line = line
 
     @classmethod
     def of_lines(cls, text: bytes) -> Self:
@@ -35,9 +43,9 @@ class LogBlock:
         return cls(text, line_ends(text))
 
     @classmethod
-    def of_one(cls, text: bytes) -> Self:
-        """One entry, written in as many lines as it likes."""
-        return cls(text, (len(text),))
+    def of_one(cls, text: bytes, file: str = "", line: int = 1) -> Self:
+        """One entry, written in as many lines as it likes, from this one of a file on."""
+        return cls(text, (len(text),), file, line)
 
     @lazily
     def facts(self) -> list[Facts]:
@@ -80,20 +88,25 @@ class LogBlock:
 
 def line_ends(text: bytes) -> list[int]:
     """Where each line of a text ends; the last one may do without a line break."""
-    ends = []
-    end = text.find(b"\n")
-    while end >= 0:
-        ends.append(end)
-        end = text.find(b"\n", end + 1)
+    ends = line_breaks(text)
     if not text.endswith(b"\n"):
         ends.append(len(text))
     return ends
 
 
+def line_breaks(text: bytes) -> list[int]:
+    """Where the line breaks of a text are."""
+    breaks: list[int] = []
+    find, add, at = text.find, breaks.append, -1
+    while (at := find(b"\n", at + 1)) >= 0:
+        add(at)
+    return breaks
+
+
 def _facts_of_lines(text: bytes, ends: Sequence[int]) -> list[Facts] | None:
     """The facts of all lines; None where it is not certain that each line holds one entry of the usual types."""
     try:
-        found = decode_facts_of_lines(text)
+        found = decode_facts_of_lines(memoryview(text)[: ends[-1]])
     except UNREADABLE:
         return None
     if len(found) != len(ends):

@@ -98,6 +98,11 @@ class LogEntry:
         return read_rest(self._line)
 
     @property
+    def text(self) -> bytes:
+        """The entry as it stands in the log; empty where somebody else decoded it."""
+        return self._line if isinstance(self._line, bytes) else self._line.encode()
+
+    @property
     def was_read_deeply(self) -> bool:
         """Whether anything was asked of it that its facts do not hold."""
         return "rest" in self.__dict__
@@ -486,7 +491,7 @@ def decode(line: bytes | str) -> LogEntry:
     if facts is not None:
         return LogEntry(facts, line)
     known, rest = read_any(line)
-    return LogEntry(known, rest=rest)
+    return LogEntry(known, line, rest)
 
 
 def from_dict(value: object) -> LogEntry:
