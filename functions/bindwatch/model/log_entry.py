@@ -2,10 +2,10 @@
 
 import ipaddress
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime
-from functools import lru_cache
-from typing import Final
+from functools import lru_cache, wraps
+from typing import Final, TypeVar
 
 import msgspec
 from msgspec.structs import replace
@@ -45,6 +45,7 @@ from bindwatch.model.policy import (
 )
 from bindwatch.model.principal import Principal, parse_email, parse_member, parse_subject
 
+T = TypeVar("T")
 PERMISSION_DENIED: Final = 7
 _FAILURE_SEVERITIES: Final = frozenset({"ERROR", "CRITICAL", "ALERT", "EMERGENCY"})
 
@@ -480,6 +481,21 @@ class LogEntry:
         if not added and not removed and self.method.endswith("CreateRole"):
             added = self.request.texts("role.includedPermissions")
         return PermissionDelta(added, removed)
+
+
+def once(read: Callable[[LogEntry], T]) -> Callable[[LogEntry], T]:
+    """A reading of an entry that is made once: the entry keeps it for whoever asks again."""
+    name = f"{read.__module__}.{read.__qualname__}"
+
+    @wraps(read)
+    def reading(entry: LogEntry) -> T:
+        kept = entry.__dict__
+        if name not in kept:
+            kept[name] = read(entry)
+        value: T = kept[name]
+        return value
+
+    return reading
 
 
 def decode(line: bytes | str) -> LogEntry:

@@ -3,7 +3,7 @@
 from typing import Final
 
 from bindwatch.inventory.hierarchy import LogSink
-from bindwatch.model.log_entry import LogEntry
+from bindwatch.model.log_entry import LogEntry, once
 from bindwatch.rule import Context
 from bindwatch.rules.weight import scope_flags
 
@@ -25,6 +25,7 @@ def config(*names: str) -> tuple[str, ...]:
     return tuple(_CONFIG + name for name in names)
 
 
+@once
 def written_fields(entry: LogEntry) -> frozenset[str] | None:
     """The fields an update writes, by the first word of each path; None where the entry has no mask."""
     text = entry.request.text("updateMask") or ",".join(entry.request.texts("updateMask.paths"))

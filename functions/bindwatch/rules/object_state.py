@@ -18,7 +18,7 @@ from bindwatch.inventory.hierarchy import DenyPolicy, LogSink, OrgPolicy, Policy
 from bindwatch.inventory.identities import IdentityPoolProvider, Role
 from bindwatch.inventory.workloads import GSA_ANNOTATION, KubernetesServiceAccount
 from bindwatch.model.document import Document
-from bindwatch.model.log_entry import LogEntry
+from bindwatch.model.log_entry import LogEntry, once
 from bindwatch.model.resource import cluster_name, path_of
 from bindwatch.rules import provider_entry
 from bindwatch.rules.kubernetes_entry import KUBERNETES, body_of, is_control_plane, object_of, verb_of
@@ -99,6 +99,7 @@ def role_name(entry: LogEntry) -> str:
     return f"{entry.request.text('parent') or name}/roles/{role}" if role else name
 
 
+@once
 def role_of(entry: LogEntry) -> WrittenFields | None:
     """The custom role that an entry writes, with what it holds afterwards where the entry tells."""
     name, delta = role_name(entry), entry.permission_delta
@@ -116,6 +117,7 @@ def role_of(entry: LogEntry) -> WrittenFields | None:
     return WrittenFields(entry.named(f"//{_IAM}/{name}"), entry.method.endswith("CreateRole"), fields)
 
 
+@once
 def role_change(entry: LogEntry) -> tuple[frozenset[str] | None, frozenset[str] | None]:
     """What a custom role held before and holds now; None for what nothing tells.
 
@@ -142,6 +144,7 @@ def _roles(inventory: Inventory) -> Iterator[tuple[str, State]]:
 # ---- deny policies ------------------------------------------------------------------------------------------------
 
 
+@once
 def deny_policy_of(entry: LogEntry) -> WrittenFields | None:
     """The deny policy that an entry writes."""
     body = entry.request.document("policy")
@@ -194,6 +197,7 @@ def _deny_policies(inventory: Inventory) -> Iterator[tuple[str, State]]:
 # ---- principal access boundaries ----------------------------------------------------------------------------------
 
 
+@once
 def boundary_of(entry: LogEntry) -> WrittenFields | None:
     """The principal access boundary that an entry writes."""
     body = entry.request.document("principalAccessBoundaryPolicy")
@@ -216,6 +220,7 @@ def _boundaries(inventory: Inventory) -> Iterator[tuple[str, State]]:
             yield _full(_IAM, policy.name), {"resources": _words(resources)}
 
 
+@once
 def boundary_binding_of(entry: LogEntry) -> WrittenFields | None:
     """What an entry binds a principal access boundary to."""
     body = entry.request.document("policyBinding")
@@ -240,6 +245,7 @@ def _boundary_bindings(inventory: Inventory) -> Iterator[tuple[str, State]]:
 _SINK_FLAGS: Final = {"disabled": "disabled", "includeChildren": "children", "interceptChildren": "intercept"}
 
 
+@once
 def sink_of(entry: LogEntry) -> WrittenFields | None:
     """The log sink that an entry writes."""
     body = entry.request.document("sink")
@@ -275,6 +281,7 @@ def _sinks(inventory: Inventory) -> Iterator[tuple[str, State]]:
         yield _full(_LOGGING, sink.name), fields
 
 
+@once
 def exclusion_of(entry: LogEntry) -> WrittenFields | None:
     """The log exclusion that an entry writes."""
     body = entry.request.document("exclusion")
@@ -291,6 +298,7 @@ def exclusion_of(entry: LogEntry) -> WrittenFields | None:
     return WrittenFields(_full(_LOGGING, name), created, fields)
 
 
+@once
 def log_bucket_of(entry: LogEntry) -> WrittenFields | None:
     """The log bucket that an entry writes."""
     body = entry.request.document("bucket")
@@ -307,6 +315,7 @@ def log_bucket_of(entry: LogEntry) -> WrittenFields | None:
 # ---- organization policies ----------------------------------------------------------------------------------------
 
 
+@once
 def org_policy_of(entry: LogEntry) -> WrittenFields | None:
     """The list constraint that an entry sets on a resource, in the v2 API."""
     spec = entry.request.document("policy.spec")
@@ -331,6 +340,7 @@ def _org_policies(inventory: Inventory) -> Iterator[tuple[str, State]]:
 # ---- Kubernetes service accounts ----------------------------------------------------------------------------------
 
 
+@once
 def kubernetes_service_account_of(entry: LogEntry) -> WrittenFields | None:
     """The Google service account that a Kubernetes service account is pointed at by an entry.
 

@@ -8,7 +8,7 @@ import msgspec
 
 from bindwatch.inventory.identities import IdentityPoolProvider
 from bindwatch.model.document import Document
-from bindwatch.model.log_entry import LogEntry
+from bindwatch.model.log_entry import LogEntry, once
 
 _BODIES: Final = ("workloadIdentityPoolProvider", "workforcePoolProvider")
 # What is kept of a provider, and the fields of the API that say it.
@@ -44,6 +44,7 @@ class WrittenProvider:
         return {**before, **written}
 
 
+@once
 def written_provider(entry: LogEntry) -> WrittenProvider | None:
     """The provider that an entry creates or changes; None where it does neither."""
     request = entry.request
