@@ -153,6 +153,37 @@ def test_the_same_entry_later_is_the_same_problem(case: Case) -> None:
     assert first == second
 
 
+MEMBERS_OUTSIDE = ["user:eve@example.org", "principal://goog/subject/eve@example.org", "group:all@example.org"]
+
+
+@pytest.mark.parametrize("member", MEMBERS_OUTSIDE)
+def test_a_grant_says_the_same_whatever_was_judged_before(member: str) -> None:
+    """Granted by a machine it is plain; that it is remembered as plain must not hide what a person grants."""
+    rule_id, engine = "external-member", Engine(context_of({}), LOG_RULES)
+
+    def granted_by(granter: str) -> list[str]:
+        entry = {
+            "logName": "projects/shop/logs/cloudaudit.googleapis.com%2Factivity",
+            "insertId": granter,
+            "resource": {"type": "project", "labels": {"project_id": "shop"}},
+            "protoPayload": {
+                "serviceName": "cloudresourcemanager.googleapis.com",
+                "methodName": "SetIamPolicy",
+                "resourceName": "projects/shop",
+                "authenticationInfo": {"principalEmail": granter},
+                "serviceData": {
+                    "policyDelta": {"bindingDeltas": [{"action": "ADD", "role": "roles/browser", "member": member}]}
+                },
+            },
+        }
+        return [finding.rule_id for finding in engine.judge_entry(from_dict(entry)).findings]
+
+    alone = granted_by("ada@example.com")
+    assert rule_id in alone
+    assert rule_id not in granted_by("deployer@shop.iam.gserviceaccount.com")
+    assert granted_by("ada@example.com") == alone
+
+
 @pytest.mark.parametrize("case", all_cases(), ids=str)
 def test_judging_twice_gives_the_same_and_order_does_not_matter(case: Case) -> None:
     _, verdicts, _ = judge(case)

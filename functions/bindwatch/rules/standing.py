@@ -28,7 +28,8 @@ GrantCheck = Callable[[Grant, str, Context], Match | None]
 
 _USER: Final = PrincipalKind.USER
 _WITH_DOMAIN: Final = frozenset({PrincipalKind.USER, PrincipalKind.GROUP, PrincipalKind.DOMAIN})
-_WITH_PREFIX: Final = ("user:", "group:", "domain:")
+# Most members: what begins so is of no domain, before it is parsed. Users and groups have more than one spelling.
+_WITHOUT_DOMAIN: Final = ("serviceAccount:", "principal://iam.", "principalSet://iam.")
 _SETS_OF_POOLS: Final = frozenset(
     {PrincipalKind.WORKLOAD_SET, PrincipalKind.FEDERATED_SET, PrincipalKind.WORKFORCE_SET}
 )
@@ -80,7 +81,7 @@ def is_remarkable(entry: LogEntry, context: Context) -> bool:
     granter = entry.caller
     if granter is None or granter.kind is not _USER:
         return False
-    if deltas is not None and not any(delta.member.startswith(_WITH_PREFIX) for delta in deltas):
+    if deltas is not None and all(delta.member.startswith(_WITHOUT_DOMAIN) for delta in deltas):
         return False
     return any(unlike_the_granter(entry, context))
 
