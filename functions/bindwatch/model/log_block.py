@@ -114,6 +114,8 @@ def _facts_of_lines(text: bytes, ends: Sequence[int]) -> list[Facts] | None:
     # JSON may span lines, and a line may hold two objects. But where an object closes, a line ends and another object
     # opens, no object goes on: so many lines with so many objects between such breaks are one object each.
     inner = ends[:-1]
+    if inner and not inner[0]:  # the first line is blank: no object closes at its end
+        return None
     closing = {text[end - 1] for end in inner}
     opening = {text[end + 1] for end in inner}
     return found if closing <= _CLOSING and opening <= _OPENING else None
