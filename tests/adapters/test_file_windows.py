@@ -88,6 +88,14 @@ def test_a_store_is_made_from_the_number_on_that_the_rule_needs(name: str) -> No
     assert wanted(make(number) for number in range(least))
 
 
+def test_refusals_that_name_no_method_count_wherever_they_stand() -> None:
+    refusals = [entry(number, service="", method="") for number in range(20)]
+    assert wanted(refusals)
+    windows = FileWindows(WINDOW_RULES, Context(as_of=NOW))
+    windows.see(LogBlock.of_lines(b"\n".join(refusals)))
+    assert windows.wanted
+
+
 def test_one_workload_that_is_refused_the_same_again_makes_no_store() -> None:
     assert not wanted(entry(number, target=target(1)) for number in range(19))
 

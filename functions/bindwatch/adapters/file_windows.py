@@ -152,7 +152,7 @@ class FileWindows:
     def _groups_of(self, facts: Facts) -> Iterator[_Group]:
         """Where an entry counts, each time it comes; a target counts once, and at once."""
         deed = facts.proto_payload
-        if not deed.method_name:
+        if not (deed.method_name or deed.status.code):  # refusals count by who was refused, whatever the method
             return
         self._made_accounts = self._made_accounts or _makes_account(facts)
         for rule_id, counted in self._counting(deed.service_name, deed.method_name, deed.status.code):
