@@ -11,6 +11,7 @@ from bindwatch.rules.callers import is_expected
 from bindwatch.rules.grant_risk import TAKEOVER
 from bindwatch.rules.methods import DEPLOYMENTS, IAM, activity
 from bindwatch.rules.object_state import UNKNOWN_BEFORE, role_change, role_name
+from bindwatch.rules.provider_entry import mask_of
 
 
 @log_rule(
@@ -145,27 +146,29 @@ def custom_role_updated(entry: LogEntry, context: Context) -> Iterator[Match]:
     Administrators who keep roles in the console. INFO for named automation, and where nothing was added.
 
     ## Blind spots
-    Whether the caller holds the role is not in the entry.
+    Whether the caller holds the role is not in the entry. What the role holds now may not be either (deployments, and
+    entries that were cut short): then it is LOW, and says so.
     """
     if (entry.permissions or entry.service != IAM) and "iam.roles.update" not in entry.granted_permissions:
         return
     role = role_name(entry)
     before, after = role_change(entry)
-    unknown = before is None and after is not None
+    unseen = after is None and not (entry.request.has("role") or mask_of(entry.request))
     added, removed = sorted((after or set()) - (before or set())), sorted((before or set()) - (after or set()))
-    quiet = is_expected(entry.caller, context) or not added
+    quiet = is_expected(entry.caller, context) or not (added or unseen)
+    if unseen:
+        change = "The entry does not show what it holds now."
+    elif before is None and after is not None:
+        change = f"It now holds {len(added)} permissions. {UNKNOWN_BEFORE}"
+    else:
+        change = f"{len(added)} permissions added, {len(removed)} removed."
     yield Match(
         subject=f"{entry.caller_key} changed {role}",
         title=f"{entry.caller_name} changed custom role {role}"
         if entry.service == IAM
         else f"{entry.caller_name} changed custom roles through {role or 'a deployment'}",
         severity=Severity.INFO if quiet else Severity.LOW,
-        notes=(
-            f"It now holds {len(added)} permissions. {UNKNOWN_BEFORE}"
-            if unknown
-            else f"{len(added)} permissions added, {len(removed)} removed.",
-            *((f"Added: {', '.join(added[:20])}",) if added and not unknown else ()),
-        ),
+        notes=(change, *((f"Added: {', '.join(added[:20])}",) if added and before is not None else ())),
     )
 
 
