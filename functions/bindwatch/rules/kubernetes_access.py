@@ -18,6 +18,7 @@ from bindwatch.rules.kubernetes_entry import (
     cluster_of,
     is_anonymous,
     is_control_plane,
+    is_controller,
     is_platform_namespace,
     is_pod,
     object_of,
@@ -337,7 +338,8 @@ def kubernetes_power_asked(entry: LogEntry, context: Context) -> Iterator[Match]
     Nothing by itself: a line for the timeline. `kubernetes-permissions-asked` tells who goes on asking.
 
     ## Known false positives
-    `kubectl auth can-i` on a working day, and dashboards that ask for each user. Hence INFO.
+    `kubectl auth can-i` on a working day, and dashboards that ask for each user. Hence INFO. Controllers ask at their
+    start what they may do: INFO in the namespaces where they usually run, and for automation of the settings.
 
     ## Blind spots
     Reviews show only where Data Access logs of GKE are on.
@@ -350,12 +352,13 @@ def kubernetes_power_asked(entry: LogEntry, context: Context) -> Iterator[Match]
         resource = f"{resource}/{subresource}"
     if resource not in _EVERYTHING and name != "cluster-admin":
         return
+    severity = Severity.LOW if is_pod(entry.caller) and not is_controller(entry) else Severity.INFO
     what = f"{verb or 'use'} {'everything' if resource == '*' else resource}{f' {name}' if name else ''}"
     yield Match(
         subject=f"{entry.caller_key}: {what}",
         title=f"{entry.caller_name} asked the cluster {cluster_of(entry)} whether they may {what}",
         resource_name=entry.resource.partition("/k8s/")[0],
-        severity=weighed_in_cluster(Severity.LOW if is_pod(entry.caller) else Severity.INFO, entry, context),
+        severity=weighed_in_cluster(severity, entry, context),
     )
 
 

@@ -31,7 +31,7 @@ _EXEC: Final = (
 )
 # Where identities lie inside a container; beside the token of a pod stand two files that anybody may know.
 _IDENTITY_PATHS: Final = re.compile(
-    r"(?i)/run/secrets(?!/kubernetes\.io/serviceaccount/(?:namespace|ca\.crt)\b)|serviceaccount/token|gcp-ksa/token|169\.254\.169\.254|metadata\.google\.internal"
+    r"(?i)/run/secrets(?!/kubernetes\.io/serviceaccount/(?:namespace|ca\.crt)(?![\w/]))|serviceaccount/token|gcp-ksa/token|169\.254\.169\.254|metadata\.google\.internal"
     r"|computemetadata/v1|service-accounts/[^/ ]*/(?:token|identity)|application_default_credentials|\.config/gcloud"
 )
 # Where people and programs keep what they sign in with elsewhere.
