@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 _MOST_ROWS: Final = 500
 _MOST_BYTES: Final = 5_000_000
 _TIMEOUT: Final = 30.0
+_PATIENCE: Final = 120.0  # seconds for a question: a sweep has 300, and is to announce what is due even so
 _GIB: Final = 1 << 30
 # Why BigQuery refuses one query and would answer another. Source: https://cloud.google.com/bigquery/docs/error-messages
 # (read 2026); that too many bytes are an error 500 with a reason of its own, which the client does not try again, as
@@ -119,7 +120,7 @@ class BigQueryStore(SqlStore):
         needed = "roles/bigquery.jobUser on the project and roles/bigquery.dataViewer on the dataset"
         with self._translated(doing, needed):
             rows = self.client.query_and_wait(
-                statement.replace("${dataset}", self.dataset), job_config=config, wait_timeout=10 * _TIMEOUT, **options
+                statement.replace("${dataset}", self.dataset), job_config=config, wait_timeout=_PATIENCE, **options
             )
             return [dict(row.items()) for row in rows]
 

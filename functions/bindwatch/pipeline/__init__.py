@@ -29,7 +29,7 @@ from bindwatch.pipeline.reconcile import (
 )
 from bindwatch.pipeline.snapshots import Past, in_order, telling_no_change, with_previous
 from bindwatch.pipeline.triage import Mute, close, mute, unmute
-from bindwatch.pipeline.windows import record, roll_up_habits, sweep_windows
+from bindwatch.pipeline.windows import Swept, record, roll_up_habits, sweep_windows
 
 __all__ = [
     "AlertMessage",
@@ -52,6 +52,7 @@ __all__ = [
     "Row",
     "Rows",
     "StandingFinding",
+    "Swept",
     "Table",
     "Unresolved",
     "announce_all",

@@ -29,7 +29,14 @@ GrantCheck = Callable[[Grant, str, Context], Match | None]
 _USER: Final = PrincipalKind.USER
 _WITH_DOMAIN: Final = frozenset({PrincipalKind.USER, PrincipalKind.GROUP, PrincipalKind.DOMAIN})
 # Most members: what begins so is of no domain, before it is parsed. Users and groups have more than one spelling.
-_WITHOUT_DOMAIN: Final = ("serviceAccount:", "principal://iam.", "principalSet://iam.")
+_WITHOUT_DOMAIN: Final = (
+    "serviceAccount:",
+    "projectOwner:",
+    "projectEditor:",
+    "projectViewer:",
+    "principal://iam.",
+    "principalSet://iam.",
+)
 _SETS_OF_POOLS: Final = frozenset(
     {PrincipalKind.WORKLOAD_SET, PrincipalKind.FEDERATED_SET, PrincipalKind.WORKFORCE_SET}
 )

@@ -9,7 +9,7 @@ from bindwatch.adapters.house_mutes import keep_mutes
 from bindwatch.adapters.sql_store import SqlStore
 from bindwatch.errors import BackendError
 from bindwatch.model.finding import Severity
-from bindwatch.pipeline import AlertPublisher, Canary, Reminders, announce_all, roll_up_habits, sweep_windows
+from bindwatch.pipeline import AlertPublisher, Canary, Reminders, Swept, announce_all, roll_up_habits, sweep_windows
 from bindwatch.rules import WINDOW_RULES
 from bindwatch.serving.audit import Auditor, AuditResult
 from bindwatch.serving.log_lines import Log
@@ -52,6 +52,8 @@ def run_audit(settings: Settings, scope: str, log: Log, *, parts: Parts, apis: G
 def run_sweep(settings: Settings, parts: Parts, log: Log, *, now: datetime | None = None) -> dict[str, int]:
     """Send the canary where it is time, run the window rules over the last two hours, roll up the habits once an hour,
     and announce what is due, with the reminders that the settings ask for.
+
+    Raises BackendError where the store could not be asked, after announcing what was due before.
     """
     now = now or datetime.now(UTC)
     if parts.canary is not None:
@@ -61,12 +63,16 @@ def run_sweep(settings: Settings, parts: Parts, log: Log, *, now: datetime | Non
             log.warning("the canary could not be sent; it will be missed", error=str(refusal))
     chosen = house_of(settings).window_rules(WINDOW_RULES)
     rules = [rule for rule in chosen if rule.id not in settings.disabled_rules]
-    verdict = sweep_windows(parts.store, rules, make_context(settings), now)
+    verdict, unasked = Swept(), None
+    try:
+        verdict = sweep_windows(parts.store, rules, make_context(settings), now)
+    except BackendError as refusal:  # what is due for announcing must not wait for the windows
+        unasked = refusal
     if verdict.apart:
         log.error("the window rules were asked apart; a sweep so costs many times as much", problem=verdict.apart[:500])
     for failure in verdict.failures:
         log.error("a rule failed", rule_id=failure.rule_id, problem=failure.error[:500])
-    if now.minute == 0:
+    if unasked is None and now.minute == 0:
         roll_up_habits(parts.store, now)
     reminders = None
     if settings.remind_days:
@@ -74,6 +80,8 @@ def run_sweep(settings: Settings, parts: Parts, log: Log, *, now: datetime | Non
     told = announce_all(parts.store, parts.alerts, now, reminders=reminders)
     for message, error in told.refused:
         log.warning("an alert was not taken; it stays due", alert_id=message.alert_id, error=error)
+    if unasked is not None:
+        raise unasked
     return {
         "findings": len(verdict.findings),
         "failures": len(verdict.failures),
