@@ -18,6 +18,7 @@ from bindwatch.adapters import files
 from bindwatch.adapters.files import Input, Lines, read_parts
 from bindwatch.engine import Engine
 from bindwatch.errors import InputError
+from bindwatch.model.log_block import LogBlock
 from bindwatch.model.log_entry import decode
 from bindwatch.rule import Context
 from bindwatch.rules import LOG_RULES
@@ -134,3 +135,13 @@ def test_stdin_is_read_alike_from_a_file_and_from_a_pipe(tmp_path: Path, how: st
         done = subprocess.run(command, capture_output=True, env=env, check=False, **source)
     assert done.returncode == 1, done.stderr
     assert all(f"p{number}@example.org" in done.stdout.decode() for number in range(900))
+
+
+def test_what_is_known_of_a_line_does_not_depend_on_its_neighbours() -> None:
+    """Also of one without a method, whose type of request tells it."""
+    resource = {"labels": {"method": "compute.images.get"}}
+    bare = json.dumps({"resource": resource, "protoPayload": {"status": {"code": 7}}}).encode()
+    for neighbour in (QUIET, QUIET[:40], b""):
+        alone, beside = LogBlock.of_lines(bare), LogBlock.of_lines(b"\n".join((bare, neighbour)))
+        assert alone.known[0] == beside.known[0]
+        assert alone.entry(0).method == beside.entry(0).method == "compute.images.get"

@@ -10,7 +10,7 @@ from typing import Final, Self
 from bindwatch.errors import InputError
 from bindwatch.model.lazily import lazily
 from bindwatch.model.log_entry import LogEntry, decode
-from bindwatch.model.log_wire import NO_FACTS, UNREADABLE, Facts, decode_facts_of_lines, read_any, read_facts
+from bindwatch.model.log_wire import NO_FACTS, UNREADABLE, Facts, decode_facts, decode_facts_of_lines, read_any
 
 _OPENING: Final = {ord("{")}
 _CLOSING: Final = {ord("}")}
@@ -77,8 +77,9 @@ class LogBlock:
         found, odd = [], set()
         for place in range(len(self)):
             line = self.line(place)
-            facts = read_facts(line)
-            if facts is None:
+            try:
+                facts = decode_facts(line)
+            except UNREADABLE:
                 odd.add(place)
                 facts = _tolerantly(line)
             found.append(facts)

@@ -201,7 +201,6 @@ class _ServiceData(msgspec.Struct, frozen=True, gc=False, rename="camel"):
 
 # ---- the strict decode --------------------------------------------------------------------------------------------
 
-_decode_facts = msgspec.json.Decoder(Facts).decode
 _decode_rest = msgspec.json.Decoder(Rest).decode
 _decode_any = msgspec.json.Decoder().decode
 _decode_parts = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
@@ -211,15 +210,17 @@ _decode_service_data = msgspec.json.Decoder(_ServiceData).decode
 UNREADABLE: Final = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 """What decoding raises for a text that is not as expected."""
 
+decode_facts: Final = msgspec.json.Decoder(Facts).decode
+"""The facts of one object: raises UNREADABLE, and takes what has no method."""
+
 decode_facts_of_lines: Final = msgspec.json.Decoder(Facts).decode_lines
-"""The facts of all objects in a text, whichever white space is between them: raises UNREADABLE, and takes what has no
-method."""
+"""The same of all objects in a text, whichever white space is between them."""
 
 
 def read_facts(line: bytes | str) -> Facts | None:
     """The facts of an entry; None where it is no entry, or some fact is not of the usual type: see `read_any`."""
     try:
-        facts = _decode_facts(line)
+        facts = decode_facts(line)
     except UNREADABLE:
         return None
     return facts if facts.proto_payload.method_name else None
