@@ -144,10 +144,8 @@ class Engine:
 
     def judge_place(self, block: LogBlock, place: int) -> tuple[LogEntry, Verdict]:
         """Judge one entry of a block, for who needs the entry as well. Raises InputError where it is none."""
-        entry = block.entry(place)
-        if entry.facts is not block.facts[place]:  # not what the hash stands for: see `read_any`
-            return entry, self.judge_entry(entry)
-        return entry, self._judge(entry, block.known[place])
+        entry, known = block.entry_and_hash(place)
+        return entry, self._judge(entry, known)
 
     def judge_blocks(self, blocks: Iterable[LogBlock]) -> Iterator[Told]:
         """Judge the entries of blocks, in their order: what is not quiet, each with where it stands.
@@ -159,19 +157,15 @@ class Engine:
         waiting: list[_Waiting] = []
         quiet = self._quiet
         for block in blocks:
-            known, left_out = block.known, block.left_out
+            left_out = block.left_out
             # Nine entries in ten end here.
-            for place in [place for place, of_facts in enumerate(known) if of_facts not in quiet]:
+            for place in [place for place, known in enumerate(block.known) if known not in quiet]:
                 if place in left_out:
                     continue
                 try:
-                    entry = block.entry(place)
+                    waiting.append((block.file, block.first_line + place, *block.entry_and_hash(place)))
                 except InputError as error:
                     yield Told(block.file, block.first_line + place, block.line(place), error)
-                    continue
-                # None where the hash stands for something else: see `read_any`.
-                of_facts = known[place] if entry.facts is block.facts[place] else None
-                waiting.append((block.file, block.first_line + place, entry, of_facts))
             if len(waiting) >= _TOGETHER:
                 yield from self._judge_waiting(waiting)
                 waiting.clear()
@@ -181,7 +175,7 @@ class Engine:
         for file, line, entry, known in waiting:
             said: Verdict | InputError
             try:
-                said = self.judge_entry(entry) if known is None else self._judge(entry, known)
+                said = self._judge(entry, known)
             except InputError as error:
                 said = error
             if said is not NOTHING:
@@ -219,12 +213,14 @@ class Engine:
                     failures.append(_failure(rule.id, entry, error))
         return Verdict(tuple(findings), tuple(failures)) if findings or failures else NOTHING
 
-    def _judge(self, entry: LogEntry, known: int) -> Verdict:
-        """Judge an entry whose facts have this hash, asking of the rules only those left.
+    def _judge(self, entry: LogEntry, known: int | None) -> Verdict:
+        """Judge an entry whose facts have this hash, asking of the rules only those left; without a hash, all.
 
         A hash stands for the facts: comparing them would touch twenty cold objects, and keeping them would cost a
         kilobyte each. It is 61 bits, keyed anew in each process, so that nobody outside can aim for a collision.
         """
+        if known is None:
+            return self.judge_entry(entry)
         left = NO_RULES if known in self._quiet else self._left.get(known)
         if left is None:
             verdict = self.judge_entry(entry)

@@ -67,11 +67,17 @@ class LogBlock:
 
     def entry(self, place: int) -> LogEntry:
         """The entry in one place. Raises InputError where it is none."""
-        facts = self.facts[place]
-        line = self._text[self._ends[place - 1] + 1 if place else 0 : self._ends[place]]
+        return self.entry_and_hash(place)[0]
+
+    def entry_and_hash(self, place: int) -> tuple[LogEntry, int | None]:
+        """The entry in one place, and the hash that stands for its facts; None where they are more than was `known`.
+
+        Raises InputError where it is none.
+        """
+        facts, line = self.facts[place], self.line(place)
         if place in self._odd or not facts.proto_payload.method_name:
-            return decode(line)
-        return LogEntry(facts, line)
+            return decode(line), None
+        return LogEntry(facts, line), self.known[place]
 
     def _facts_one_by_one(self) -> list[Facts]:
         found, odd = [], set()

@@ -10,7 +10,8 @@ from bindwatch.rule import Context
 
 _PEOPLE = frozenset({PrincipalKind.USER, PrincipalKind.WORKFORCE})
 _OF_PEOPLE = frozenset({*_PEOPLE, PrincipalKind.GROUP})
-_WITH_DOMAIN = frozenset({PrincipalKind.USER, PrincipalKind.GROUP, PrincipalKind.DOMAIN})
+WITH_DOMAIN = frozenset({PrincipalKind.USER, PrincipalKind.GROUP, PrincipalKind.DOMAIN})
+"""Who is known by a domain: people, their groups, everybody of it."""
 _MANY = frozenset(
     {
         PrincipalKind.PUBLIC,
@@ -43,7 +44,7 @@ def is_outsider(principal: Principal | None, context: Context) -> bool | None:
     """
     if principal is None:
         return None
-    if principal.kind in _WITH_DOMAIN:
+    if principal.kind in WITH_DOMAIN:
         known = _knows_domain(principal.domain, context)
         return True if known is None and principal.is_consumer else None if known is None else not known
     if principal.is_user_managed_service_account and principal.project:

@@ -21,13 +21,12 @@ from bindwatch.model.policy import Grant
 from bindwatch.model.principal import PrincipalKind, parse_member
 from bindwatch.model.resource import display, project_of
 from bindwatch.rule import Context, Match
-from bindwatch.rules.callers import is_foreign_pool, is_outsider
+from bindwatch.rules.callers import WITH_DOMAIN, is_foreign_pool, is_outsider
 from bindwatch.rules.grant_risk import names_somebody, place_of, risk_of_grant, role_risk, ways_up
 
 GrantCheck = Callable[[Grant, str, Context], Match | None]
 
 _USER: Final = PrincipalKind.USER
-_WITH_DOMAIN: Final = frozenset({PrincipalKind.USER, PrincipalKind.GROUP, PrincipalKind.DOMAIN})
 # Most members: what begins so is of no domain, before it is parsed. Users and groups have more than one spelling.
 _WITHOUT_DOMAIN: Final = (
     "serviceAccount:",
@@ -105,7 +104,7 @@ def unlike_the_granter(entry: LogEntry, context: Context) -> Iterator[Grant]:
         return
     for grant in entry.grants:
         member = grant.principal
-        if member.kind not in _WITH_DOMAIN or member.deleted:
+        if member.kind not in WITH_DOMAIN or member.deleted:
             continue
         if is_outsider(member, context) is None and _organization_of(member.domain) != _organization_of(granter.domain):
             yield grant
