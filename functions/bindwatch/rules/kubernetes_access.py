@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from bindwatch.model.change import Run, remedy
+from bindwatch.model.document import Document
 from bindwatch.model.finding import Category, Confidence, Severity
 from bindwatch.model.log_entry import LogEntry
 from bindwatch.rule import Context, Match, Method, Outcome, log_rule
@@ -316,7 +317,10 @@ def kubernetes_creation_refused(entry: LogEntry, context: Context) -> Iterator[M
 
 
 _REVIEW: Final = "authorization.v1*.selfsubjectaccessreviews.create"
-_EVERYTHING: Final = frozenset({"*", "secrets", "serviceaccounts/token", "pods/exec"})
+_EVERYTHING: Final = frozenset({"*", "*/*", "secrets", "serviceaccounts/token", "pods/exec", "nodes/proxy"})
+# Who may do these to an account or a role has what it has.
+_BECOMING: Final = frozenset({"impersonate", "escalate", "bind"})
+_EVERY_PATH: Final = frozenset({"*", "/*"})
 
 
 @log_rule(
@@ -328,7 +332,7 @@ _EVERYTHING: Final = frozenset({"*", "secrets", "serviceaccounts/token", "pods/e
     equivalents=["scc:GKE_CONTROL_PLANE_CAN_GET_SENSITIVE_OBJECT"],
 )
 def kubernetes_power_asked(entry: LogEntry, context: Context) -> Iterator[Match]:
-    """Somebody asked a cluster whether they may do everything, read secrets, or be cluster-admin.
+    """Somebody asked a cluster whether they may do everything, read secrets, or become another.
 
     ## Why it matters
     It is the first question of whoever has come by a credential. Asked by a pod, it is LOW: a program knows what it
@@ -339,27 +343,41 @@ def kubernetes_power_asked(entry: LogEntry, context: Context) -> Iterator[Match]
 
     ## Known false positives
     `kubectl auth can-i` on a working day, and dashboards that ask for each user. Hence INFO. Controllers ask at their
-    start what they may do: INFO in the namespaces where they usually run, and for automation of the settings.
+    start what they may do: INFO in the namespaces where they usually run, and for automation of the settings. To read
+    `/healthz`, `/version` or `/apis` is every client's, and left out.
 
     ## Blind spots
-    Reviews show only where Data Access logs of GKE are on.
+    Reviews show only where Data Access logs of GKE are on. What somebody asks about another is not read: servers that
+    leave it to the cluster who may call them do nothing else all day.
     """
     if is_control_plane(entry):
         return
-    asked = entry.request.document("spec.resourceAttributes")
-    verb, resource, name = asked.text("verb"), asked.text("resource"), asked.text("name")
-    if subresource := asked.text("subresource"):
-        resource = f"{resource}/{subresource}"
-    if resource not in _EVERYTHING and name != "cluster-admin":
+    what = _power_asked(entry.request.document("spec"))
+    if not what:
         return
     severity = Severity.LOW if is_pod(entry.caller) and not is_controller(entry) else Severity.INFO
-    what = f"{verb or 'use'} {'everything' if resource == '*' else resource}{f' {name}' if name else ''}"
     yield Match(
         subject=f"{entry.caller_key}: {what}",
         title=f"{entry.caller_name} asked the cluster {cluster_of(entry)} whether they may {what}",
         resource_name=entry.resource.partition("/k8s/")[0],
         severity=weighed_in_cluster(severity, entry, context),
     )
+
+
+def _power_asked(spec: Document) -> str:
+    """What a review asks to be allowed, where it is power over the cluster; else ''."""
+    asked = spec.document("nonResourceAttributes")
+    verb, path = asked.text("verb"), asked.text("path")
+    if path in _EVERY_PATH or (path and verb == "*"):
+        return f"{verb or 'use'} {'every path' if path in _EVERY_PATH else path}"
+    asked = spec.document("resourceAttributes")
+    verb, resource, name = asked.text("verb"), asked.text("resource"), asked.text("name")
+    if subresource := asked.text("subresource"):
+        resource = f"{resource}/{subresource}"
+    if resource not in _EVERYTHING and verb not in _BECOMING and name != "cluster-admin":
+        return ""
+    everything = resource in ("*", "*/*")
+    return f"{verb or 'use'} {'everything' if everything else resource}{f' {name}' if name else ''}"
 
 
 _CSR: Final = "certificates.v1*.certificatesigningrequests"
