@@ -258,10 +258,16 @@ def organization_policy_refused(entry: LogEntry, context: Context) -> Iterator[M
             )
 
 
+# What IAM says of a member of a foreign domain, with details or without.
+_FOREIGN_CUSTOMER: Final = "do not belong to a permitted customer"
+
+
 def _refused_by(entry: LogEntry) -> tuple[str, ...]:
     found = [item.text("type") for item in entry.violations]
     info = entry.policy_violation_info.documents("orgPolicyViolationInfo.violationInfo")
     found += [item.text("constraint") for item in info]
+    if not found and _FOREIGN_CUSTOMER in entry.status_message:
+        found = ["constraints/iam.allowedPolicyMemberDomains"]
     names = (text.removeprefix("constraints/") for text in found if "constraints/" in text or "." in text)
     return tuple(dict.fromkeys(names))
 
