@@ -6,12 +6,12 @@ from bindwatch.knowledge.escalation import Level, risk_of, satisfied
 from bindwatch.model.change import Run, remedy
 from bindwatch.model.finding import Category, Confidence, Remediation, Severity
 from bindwatch.model.log_entry import LogEntry
+from bindwatch.model.update_mask import mask_of
 from bindwatch.rule import Context, Match, log_rule
 from bindwatch.rules.callers import is_expected
 from bindwatch.rules.grant_risk import TAKEOVER
 from bindwatch.rules.methods import DEPLOYMENTS, IAM, activity
 from bindwatch.rules.object_state import UNKNOWN_BEFORE, role_change, role_name
-from bindwatch.rules.provider_entry import mask_of
 
 
 @log_rule(

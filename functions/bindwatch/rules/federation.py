@@ -13,10 +13,11 @@ from bindwatch.model.document import Document
 from bindwatch.model.finding import Category, Confidence, Remediation, Severity, State
 from bindwatch.model.log_entry import LogEntry
 from bindwatch.model.principal import parse_subject
+from bindwatch.model.update_mask import UpdateMask, mask_of
 from bindwatch.rule import Context, Match, Outcome, log_rule
 from bindwatch.rules.callers import is_expected
 from bindwatch.rules.methods import EXCHANGE, IAM, SIGN_IN, activity
-from bindwatch.rules.provider_entry import WrittenProvider, is_narrowed, mask_of, written_provider
+from bindwatch.rules.provider_entry import WrittenProvider, is_narrowed, written_provider
 from bindwatch.rules.responses import policy_put_back
 from bindwatch.rules.weight import is_second_half
 
@@ -214,7 +215,7 @@ def pool_provider_changed(entry: LogEntry, context: Context) -> Iterator[Match]:
     else:
         severity = Severity.MEDIUM if heavy else Severity.LOW
     what = "created" if provider.created else "changed"
-    fields = "" if provider.created else " ".join(sorted(provider.mask))
+    fields = "" if provider.created else " ".join(sorted(provider.mask.paths))
     yield Match(
         subject=f"{what} {provider.name} {fields}".strip(),
         title=f"{entry.caller_name} {what} identity provider {name}",
@@ -236,22 +237,23 @@ def _unseen_change(entry: LogEntry, context: Context) -> Match:
 
 def _heavy_changes(provider: WrittenProvider, body: Document) -> tuple[bool, list[str]]:
     notes, heavy = [], False
-    if provider.touched("oidc") and (body.text("oidc.jwksJson") or "oidc.jwksJson" in provider.mask):
+    if provider.touched("oidc") and (body.text("oidc.jwksJson") or "oidc.jwksJson" in provider.mask.paths):
         notes.append("Its signing keys were uploaded by hand, so the issuer itself is no longer asked.")
         heavy = True
     sources = ("oidc.issuerUri", "aws", "saml", "x509")
-    if not provider.created and any(item.startswith(sources) for item in provider.mask):
+    mask = UpdateMask() if provider.created else provider.mask
+    if any(mask.names(source) for source in sources):
         issuer = body.text("oidc.issuerUri") or body.text("aws.accountId")
         notes.append(f"It now trusts {issuer or 'another source'}.")
         heavy = True
-    if not provider.created and any(item.startswith("attributeMapping") for item in provider.mask):
+    if mask.names("attributeMapping"):
         notes.append("How claims become subjects was changed: existing bindings may now match other identities.")
         heavy = True
-    if not provider.created and "attributeCondition" in provider.mask:
+    if mask.names("attributeCondition"):
         condition = body.text("attributeCondition")
         notes.append(f"The condition is now: {condition}" if condition else "The condition was removed.")
         heavy = True
-    if not provider.created and "disabled" in provider.mask and body.flag("disabled") is not True:
+    if mask.names("disabled") and body.flag("disabled") is not True:
         notes.append("It was switched on again.")
         heavy = True
     return heavy, notes
@@ -446,7 +448,7 @@ def trust_revived(entry: LogEntry, context: Context) -> Iterator[Match]:
         return
     verb = entry.method.rpartition(".")[2]
     if verb.startswith("Update"):
-        mask = {item.rpartition(".")[2] for item in mask_of(entry.request)}
+        mask = {path.rpartition(".")[2] for path in mask_of(entry.request).paths}
         body = entry.request.document("workloadIdentityPool") or entry.request.document("workforcePool")
         if "disabled" not in mask or body.flag("disabled") is True:
             return

@@ -9,6 +9,7 @@ from bindwatch.model.document import Document
 from bindwatch.model.finding import Category, Confidence, Remediation, Severity
 from bindwatch.model.log_entry import LogEntry
 from bindwatch.model.resource import project_of
+from bindwatch.model.update_mask import UpdateMask, mask_of
 from bindwatch.rule import Context, Match, log_rule
 from bindwatch.rules.logging_entry import (
     config,
@@ -18,7 +19,6 @@ from bindwatch.rules.logging_entry import (
     short,
     sink_update,
     touches_audit_logs,
-    written_fields,
 )
 from bindwatch.rules.methods import LOGGING, activity
 from bindwatch.rules.object_state import UNKNOWN_BEFORE, exclusion_of, items, sink_of
@@ -114,7 +114,7 @@ def log_sink_weakened(entry: LogEntry, context: Context) -> Iterator[Match]:
     The entry shows the new value only. Each field is compared with what an audit or an earlier entry told of it; where
     nothing did, it is judged by what the request shows. Two filters are compared by their text.
     """
-    mask, sink = written_fields(entry), entry.request.document("sink")
+    mask, sink = mask_of(entry.request), entry.request.document("sink")
     name = last(entry.raw_resource_name or entry.request.text("sinkName"))
     for change in _sink_changes(entry, sink, mask, context):
         compared = change.before is not None
@@ -122,7 +122,7 @@ def log_sink_weakened(entry: LogEntry, context: Context) -> Iterator[Match]:
             subject=f"sink {name}: {change.field}",
             title=f"The log sink {name} {change.what}",
             severity=weighed(change.severity, entry, context),
-            confidence=Confidence.HIGH if mask or compared else Confidence.MEDIUM,
+            confidence=Confidence.HIGH if mask.paths or compared else Confidence.MEDIUM,
             notes=(f"Before: {change.before or 'none'}",) if compared else (UNKNOWN_BEFORE,),
             remediation=change.fix,
         )
@@ -138,9 +138,7 @@ class _SinkChange(NamedTuple):
     before: str | None
 
 
-def _sink_changes(
-    entry: LogEntry, sink: Document, mask: frozenset[str] | None, context: Context
-) -> Iterator[_SinkChange]:
+def _sink_changes(entry: LogEntry, sink: Document, mask: UpdateMask, context: Context) -> Iterator[_SinkChange]:
     written, before = sink_of(entry), entry.before or {}
     if written is None:
         return
@@ -149,14 +147,18 @@ def _sink_changes(
         fix = remedy("Switch the sink on again", Run(sink_update(entry, "--no-disabled")))
         yield _SinkChange("disabled", Severity.HIGH, "was disabled", fix, _of(before, "disabled", "it was on"))
     destination = after.get("destination", "")
-    if destination and _is_other(before, "destination", destination, named=mask):
+    if destination and _is_other(before, "destination", destination, named=bool(mask.paths)):
         away = _leaves(entry, destination, context)
         where = f"was redirected to {destination}" + (", which is outside the projects you trust" if away else "")
         fix = _set_back(entry, "destination", before.get("destination") or (known.destination if known else ""))
         weight = Severity.HIGH if away else Severity.MEDIUM
         yield _SinkChange("destination", weight, where, fix, before.get("destination"))
     text = after.get("filter", "")
-    if text and _is_other(before, "filter", text, named=mask) and not lets_more_through(before.get("filter"), text):
+    if (
+        text
+        and _is_other(before, "filter", text, named=bool(mask.paths))
+        and not lets_more_through(before.get("filter"), text)
+    ):
         old = before.get("filter")
         narrower = old is not None and lets_more_through(text, old)
         fix = _set_back(entry, "filter", old or (known.filter if known else ""))
@@ -180,7 +182,7 @@ def _sink_changes(
             fix,
             None if had is None else short(had.get(label, "")),
         )
-    if after.get("children") == "" and _is_other(before, "children", "", named=mask):
+    if after.get("children") == "" and _is_other(before, "children", "", named=bool(mask.paths)):
         fix = remedy("Include the child resources again", Run(sink_update(entry, "--include-children")))
         what, was = "no longer includes the projects below it", _of(before, "children", "it included them")
         yield _SinkChange("includeChildren", Severity.HIGH, what, fix, was)
@@ -190,9 +192,9 @@ def _sink_changes(
         yield _SinkChange("interceptChildren", Severity.MEDIUM, what, fix, was)
 
 
-def _is_other(before: Mapping[str, str], field: str, value: str, *, named: frozenset[str] | None) -> bool:
+def _is_other(before: Mapping[str, str], field: str, value: str, *, named: bool) -> bool:
     """Whether a field has another value than before; where that is not known, whether the update names its fields."""
-    return before[field] != value if field in before else named is not None
+    return before[field] != value if field in before else named
 
 
 def _of(before: Mapping[str, str], field: str, words: str) -> str | None:

@@ -6,9 +6,10 @@ from typing import Final
 from bindwatch.model.change import Run, remedy
 from bindwatch.model.finding import Category, Severity
 from bindwatch.model.log_entry import LogEntry
+from bindwatch.model.update_mask import mask_of
 from bindwatch.rule import Context, Match, Rule, log_rule
 from bindwatch.rules import log_sinks
-from bindwatch.rules.logging_entry import config, last, location_flags, short, writes, written_fields
+from bindwatch.rules.logging_entry import config, last, location_flags, short
 from bindwatch.rules.methods import LOGGING, activity
 from bindwatch.rules.object_state import UNKNOWN_BEFORE
 from bindwatch.rules.weight import is_second_half, scope_flags, weighed
@@ -83,10 +84,10 @@ def log_bucket_weakened(entry: LogEntry, context: Context) -> Iterator[Match]:
     """
     if is_second_half(entry):
         return
-    mask, bucket = written_fields(entry), entry.request.document("bucket")
+    mask, bucket = mask_of(entry.request), entry.request.document("bucket")
     name = entry.raw_resource_name or entry.request.text("name")
     days, old = bucket.number("retentionDays"), int((entry.before or {}).get("days", 0))
-    if writes(mask, "retentionDays") and days is not None and (days < old if old else days < 365):
+    if mask.writes("retentionDays", bucket) and days is not None and (days < old if old else days < 365):
         severity = Severity.HIGH if days < 30 else Severity.MEDIUM if days < 90 or old >= 365 else Severity.LOW
         update = ("gcloud", "logging", "buckets", "update", last(name))
         yield Match(
@@ -100,7 +101,7 @@ def log_bucket_weakened(entry: LogEntry, context: Context) -> Iterator[Match]:
                 risk="Storage beyond thirty days is billed",
             ),
         )
-    if mask and "restrictedFields" in mask and not bucket.texts("restrictedFields"):
+    if mask and mask.writes("restrictedFields", bucket) and not bucket.texts("restrictedFields"):
         yield Match(
             subject=f"log bucket {last(name)}: restricted fields",
             title=f"No field of the log bucket {last(name)} is restricted any more",

@@ -1,9 +1,9 @@
-"""What an entry of the Logging API tells: which fields a call writes, and which sink it is about."""
+"""What an entry of the Logging API tells: which sink it is about, and how two filters compare."""
 
 from typing import Final
 
 from bindwatch.inventory.hierarchy import LogSink
-from bindwatch.model.log_entry import LogEntry, once
+from bindwatch.model.log_entry import LogEntry
 from bindwatch.rule import Context
 from bindwatch.rules.weight import scope_flags
 
@@ -23,23 +23,6 @@ _AUDIT_WORDS: Final = (
 def config(*names: str) -> tuple[str, ...]:
     """The full names of methods of the configuration service."""
     return tuple(_CONFIG + name for name in names)
-
-
-@once
-def written_fields(entry: LogEntry) -> frozenset[str] | None:
-    """The fields an update writes, by the first word of each path; None where the entry has no mask."""
-    text = entry.request.text("updateMask") or ",".join(entry.request.texts("updateMask.paths"))
-    if not text or text == "*":
-        return None
-    words = (word.strip().partition(".")[0] for word in text.split(","))
-    return frozenset(
-        head + "".join(part.capitalize() for part in rest) for head, *rest in (w.split("_") for w in words)
-    )
-
-
-def writes(fields: frozenset[str] | None, field: str) -> bool:
-    """Whether an update writes the field, as far as its mask tells."""
-    return fields is None or field in fields
 
 
 def last(name: str) -> str:

@@ -20,9 +20,9 @@ from bindwatch.inventory.workloads import GSA_ANNOTATION, KubernetesServiceAccou
 from bindwatch.model.document import Document
 from bindwatch.model.log_entry import LogEntry, once
 from bindwatch.model.resource import cluster_name, path_of
+from bindwatch.model.update_mask import mask_of
 from bindwatch.rules import provider_entry
 from bindwatch.rules.kubernetes_entry import KUBERNETES, body_of, is_control_plane, object_of, verb_of
-from bindwatch.rules.provider_entry import mask_of
 
 UNKNOWN_BEFORE: Final = "What was there before is not known: this is judged by what the request shows."
 """What a finding says that could not be compared."""
@@ -109,7 +109,7 @@ def role_of(entry: LogEntry) -> WrittenFields | None:
     fields = {}
     if entry.response.has("includedPermissions"):
         fields["permissions"] = _words(entry.response.texts("includedPermissions"))
-    elif entry.request.has("role.includedPermissions") and (not mask or "includedPermissions" in mask):
+    elif (body := entry.request.document("role")) and mask.writes("includedPermissions", body):
         fields["permissions"] = _words(entry.request.texts("role.includedPermissions"))
     elif (delta.added or delta.removed) and "permissions" in (entry.before or {}):
         held = set((entry.before or {})["permissions"].split())
@@ -206,7 +206,7 @@ def boundary_of(entry: LogEntry) -> WrittenFields | None:
     created, mask = ".Create" in entry.method, mask_of(entry.request)
     name = _named(entry, body, "principalAccessBoundaryPolicies", entry.request.text("principalAccessBoundaryPolicyId"))
     fields = {}
-    if created or _sets(mask, "details") or _sets(mask, "details.rules"):
+    if created or mask.writes("details.rules", body):
         fields["resources"] = _words(
             text for rule in body.documents("details.rules") for text in rule.texts("resources")
         )
@@ -229,7 +229,7 @@ def boundary_binding_of(entry: LogEntry) -> WrittenFields | None:
     created, mask = ".Create" in entry.method, mask_of(entry.request)
     name = _named(entry, body, "policyBindings", entry.request.text("policyBindingId"))
     fields = {}
-    if created or _sets(mask, "condition"):
+    if created or mask.writes("condition", body):
         fields["condition"] = " ".join(body.text("condition.expression").split())
     return WrittenFields(_full(_IAM, name), created, fields)
 
@@ -256,11 +256,11 @@ def sink_of(entry: LogEntry) -> WrittenFields | None:
     name = name or f"{entry.request.text('parent')}/sinks/{body.text('name')}"
 
     def sets(field: str) -> bool:
-        return created or (field in mask if mask else body.has(field))
+        return created or mask.writes(field, body)
 
     fields = {field: body.text(field) for field in ("destination", "filter") if sets(field)}
     fields |= {kept: _flag(body.flag(field)) for field, kept in _SINK_FLAGS.items() if sets(field)}
-    if sets("exclusions") or any(item.startswith("exclusions") for item in mask):
+    if sets("exclusions"):
         exclusions = {
             item.text("name"): item.text("filter") for item in body.documents("exclusions") if not item.flag("disabled")
         }
@@ -291,9 +291,9 @@ def exclusion_of(entry: LogEntry) -> WrittenFields | None:
     name = entry.raw_resource_name if "/exclusions/" in entry.raw_resource_name else entry.request.text("name")
     name = name or f"{entry.request.text('parent')}/exclusions/{body.text('name')}"
     fields = {}
-    if created or _sets(mask, "filter"):
+    if created or mask.writes("filter", body):
         fields["filter"] = body.text("filter")
-    if created or _sets(mask, "disabled"):
+    if created or mask.writes("disabled", body):
         fields["disabled"] = _flag(body.flag("disabled"))
     return WrittenFields(_full(_LOGGING, name), created, fields)
 
@@ -308,7 +308,7 @@ def log_bucket_of(entry: LogEntry) -> WrittenFields | None:
     name = entry.raw_resource_name if "/buckets/" in entry.raw_resource_name else entry.request.text("name")
     name = name or f"{entry.request.text('parent')}/buckets/{entry.request.text('bucketId')}"
     days = body.number("retentionDays")
-    fields = {} if days is None or not (created or _sets(mask, "retentionDays")) else {"days": str(days)}
+    fields = {} if days is None or not (created or mask.writes("retentionDays", body)) else {"days": str(days)}
     return WrittenFields(_full(_LOGGING, name), created, fields)
 
 
@@ -424,10 +424,6 @@ def _named(entry: LogEntry, body: Document, collection: str, own_id: str) -> str
 def _full(service: str, name: str) -> str:
     """One spelling of a name, whether it came with its API and percent-encoded or not."""
     return f"//{service}/{unquote(path_of(name)).lstrip('/')}"
-
-
-def _sets(mask: frozenset[str], field: str) -> bool:
-    return not mask or any(item == field or item.startswith(f"{field}.") for item in mask)
 
 
 def _flag(value: bool | None) -> str:

@@ -6,6 +6,7 @@ from typing import Final
 from bindwatch.model.change import EnableService, remedy
 from bindwatch.model.finding import Category, Severity
 from bindwatch.model.log_entry import LogEntry
+from bindwatch.model.update_mask import mask_of
 from bindwatch.rule import ANY_METHOD, Context, Match, Outcome, log_rule
 from bindwatch.rules.methods import activity
 from bindwatch.rules.weight import is_second_half, weighed
@@ -80,7 +81,9 @@ def _update(entry: LogEntry) -> tuple[Severity, str]:
             anywhere = any(item.text("accessLevel") == "*" for item in policy.documents("ingressFrom.sources"))
             if identity in ("ANY_IDENTITY", "ANY_USER_ACCOUNT", "ANY_SERVICE_ACCOUNT") and anywhere:
                 return Severity.HIGH, "now lets any identity in from anywhere"
-    if entry.request.text("updateMask") and not perimeter.has("status.restrictedServices") and perimeter.has("status"):
+    restricted = "status.restrictedServices"
+    is_bridge = perimeter.text("perimeterType") == "PERIMETER_TYPE_BRIDGE"  # restricts none by itself
+    if perimeter and mask_of(entry.request).names(restricted) and not perimeter.texts(restricted) and not is_bridge:
         return Severity.HIGH, "no longer restricts any service"
     return Severity.LOW, "was changed"
 

@@ -7,6 +7,7 @@ from bindwatch.model.change import Run, remedy
 from bindwatch.model.document import Document
 from bindwatch.model.finding import Category, Remediation, Severity
 from bindwatch.model.log_entry import LogEntry
+from bindwatch.model.update_mask import UpdateMask, mask_of
 from bindwatch.rule import Context, Match, log_rule
 from bindwatch.rules.methods import activity
 from bindwatch.rules.weight import is_second_half, scope_flags, weighed
@@ -63,7 +64,7 @@ def entitlement_widened(entry: LogEntry, context: Context) -> Iterator[Match]:
     if not entitlement:
         return
     name = _short(entry.request.text("entitlementId") or entitlement.text("name") or entry.raw_resource_name)
-    mask = entry.request.text("updateMask")
+    mask = mask_of(entry.request)
     roles = [item.text("role") for item in entitlement.documents("privilegedAccess.gcpIamAccess.roleBindings")]
     strong = sorted(_STRONG_ROLES.intersection(roles))
     for what in _weaknesses(entitlement, mask):
@@ -75,9 +76,8 @@ def entitlement_widened(entry: LogEntry, context: Context) -> Iterator[Match]:
         )
 
 
-def _weaknesses(entitlement: Document, mask: str) -> Iterator[str]:
-    whole = not mask or mask == "*"
-    if (whole or "approvalWorkflow" in mask or "approval_workflow" in mask) and not entitlement.has("approvalWorkflow"):
+def _weaknesses(entitlement: Document, mask: UpdateMask) -> Iterator[str]:
+    if (not mask.paths or mask.names("approvalWorkflow")) and not entitlement.has("approvalWorkflow"):
         yield "needs nobody's approval"
     users = [text for item in entitlement.documents("eligibleUsers") for text in item.texts("principals")]
     everyone = [text for text in users if text.startswith(("domain:", "allUsers", "allAuthenticatedUsers"))]

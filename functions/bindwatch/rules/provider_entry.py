@@ -9,6 +9,7 @@ import msgspec
 from bindwatch.inventory.identities import IdentityPoolProvider
 from bindwatch.model.document import Document
 from bindwatch.model.log_entry import LogEntry, once
+from bindwatch.model.update_mask import UpdateMask, mask_of
 
 _BODIES: Final = ("workloadIdentityPoolProvider", "workforcePoolProvider")
 # What is kept of a provider, and the fields of the API that say it.
@@ -25,18 +26,16 @@ _FIELDS: Final = {
 
 @dataclass(frozen=True, slots=True)
 class WrittenProvider:
-    """A provider as an entry wrote it: canonical full name, body, and which fields an update named."""
+    """A provider as an entry wrote it: canonical full name, body, and the mask of an update."""
 
     name: str
     body: Document
     created: bool
-    mask: frozenset[str]
+    mask: UpdateMask
 
     def touched(self, field: str) -> bool:
         """Whether the call set the field: all of them on creation, those of the mask on update."""
-        if self.created or not self.mask:
-            return True
-        return any(item == field or item.startswith(f"{field}.") or field.startswith(f"{item}.") for item in self.mask)
+        return self.created or not self.mask.paths or self.mask.names(field)
 
     def state(self, before: Mapping[str, str]) -> dict[str, str]:
         """What is known of it afterwards: what the call set, and else what was known before."""
@@ -71,18 +70,6 @@ def state_of(provider: IdentityPoolProvider) -> dict[str, str]:
         "aws_account": provider.aws_account,
         "disabled": "true" if provider.disabled else "",
     }
-
-
-def mask_of(request: Document) -> frozenset[str]:
-    """The field paths an update names, in lowerCamel: written as one text or as a list of paths; none for all."""
-    text = request.text("updateMask") or ",".join(request.texts("updateMask.paths"))
-    return frozenset(camel(item) for item in text.split(",") if item.strip() not in ("", "*"))
-
-
-def camel(path: str) -> str:
-    """A field path of a mask in lowerCamel."""
-    head, *rest = path.strip().split("_")
-    return head + "".join(part[:1].upper() + part[1:] for part in rest)
 
 
 def is_narrowed(old: str, new: str) -> bool:

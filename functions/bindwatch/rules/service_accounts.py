@@ -6,6 +6,7 @@ from bindwatch.model.change import SetServiceAccountEnabled, UndeleteServiceAcco
 from bindwatch.model.finding import Category, Remediation, Severity
 from bindwatch.model.log_entry import LogEntry
 from bindwatch.model.resource import service_account_name
+from bindwatch.model.update_mask import mask_of
 from bindwatch.rule import Context, Match, log_rule
 from bindwatch.rules.callers import is_expected, is_outsider, is_person
 from bindwatch.rules.methods import IAM, activity
@@ -288,7 +289,7 @@ def service_account_changed(entry: LogEntry, context: Context) -> Iterator[Match
     if is_expected(entry.caller, context):
         return
     yield Match(
-        subject=f"{entry.target} {entry.request.text('update_mask')}".strip(),
+        subject=f"{entry.target} {' '.join(sorted(mask_of(entry.request).paths))}".strip(),
         title=f"Service account {entry.target} was renamed or described anew by {entry.caller_name}",
     )
 
