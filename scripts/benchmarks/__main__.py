@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import pkgutil
+import platform
 import sys
 import time
 from collections.abc import Sequence
@@ -24,6 +25,7 @@ def main(arguments: Sequence[str]) -> int:
         print("\n".join(names()))
         return 0
     missed = 0
+    print(f"Python {platform.python_version()}\n")
     for name in arguments or names():
         module = importlib.import_module(f"benchmarks.{name}")
         print(f"{name}: {module.__doc__.strip().splitlines()[0]}")

@@ -12,8 +12,8 @@ from bindwatch.model.lazily import lazily
 from bindwatch.model.log_entry import LogEntry, decode
 from bindwatch.model.log_wire import NO_FACTS, UNREADABLE, Facts, decode_facts, decode_facts_of_lines, read_any
 
-_OPENING: Final = {ord("{")}
-_CLOSING: Final = {ord("}")}
+_OPENING: Final = ord("{")
+_CLOSING: Final = ord("}")
 _NOWHERE: Final[frozenset[int]] = frozenset()
 
 
@@ -123,9 +123,10 @@ def _facts_of_lines(text: bytes, ends: Sequence[int]) -> list[Facts] | None:
     inner = ends[:-1]
     if inner and not inner[0]:  # the first line is blank: no object closes at its end
         return None
-    closing = {text[end - 1] for end in inner}
-    opening = {text[end + 1] for end in inner}
-    return found if closing <= _CLOSING and opening <= _OPENING else None
+    for end in inner:
+        if text[end - 1] != _CLOSING or text[end + 1] != _OPENING:
+            return None
+    return found
 
 
 def _tolerantly(line: bytes) -> Facts:

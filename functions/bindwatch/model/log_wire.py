@@ -7,7 +7,8 @@
    bytes in it until somebody wants exactly that part.
 
 Both are strict and exact: no text is searched for, so neither the order of keys nor what an attacker wrote into a field
-can mislead them, and of a key that stands twice both take the last, as any reader of JSON does. What is not of the type
+can mislead them, and of a key that stands twice both take the last, as any reader of JSON does. (Fields are declared in
+the order in which Cloud Logging writes them: then each key is found at the first comparison.) What is not of the type
 that the API documents goes the slow way, through the tolerant decode at the end, and is never remembered. So does an
 entry without a method, which context-aware access writes and what others cut short: it is taken by what else it says.
 Field facts are from observed entries; where documents and entries differ, the entry wins.
@@ -52,10 +53,10 @@ class Authentication(msgspec.Struct, frozen=True, gc=False, rename="camel"):
     """authenticationInfo: any of its fields may be missing, all of them where Google redacts a caller."""
 
     principal_email: str = ""
+    service_account_delegation_info: tuple[Delegation, ...] = ()
     principal_subject: str = ""
     authority_selector: str = ""
     service_account_key_name: str = ""
-    service_account_delegation_info: tuple[Delegation, ...] = ()
 
 
 class PermissionCheck(msgspec.Struct, frozen=True, gc=False):
@@ -95,11 +96,11 @@ class _TargetResource(msgspec.Struct, frozen=True, gc=False):
 class Deed(msgspec.Struct, frozen=True, gc=False, rename="camel"):
     """The facts of the AuditLog message."""
 
+    status: _Code = _Code()
+    authentication_info: Authentication = Authentication()
+    request_metadata: _RequestMetadata = _RequestMetadata()
     service_name: str = ""
     method_name: str = ""
-    status: _Code = _Code()
-    request_metadata: _RequestMetadata = _RequestMetadata()
-    authentication_info: Authentication = Authentication()
     authorization_info: tuple[PermissionCheck, ...] = ()
     request: _MintRequest = _MintRequest()
     metadata: _Chain = _Chain()
@@ -112,10 +113,10 @@ class Facts(msgspec.Struct, frozen=True, gc=False, rename="camel"):
     bucket. Hashable, so that what is known to be quiet is known by one look-up.
     """
 
-    log_name: str = ""
-    severity: str = ""
-    resource: _TargetResource = _TargetResource()
     proto_payload: Deed = Deed()
+    resource: _TargetResource = _TargetResource()
+    severity: str = ""
+    log_name: str = ""
 
 
 NO_FACTS: Final = Facts()
@@ -132,13 +133,13 @@ class _Status(msgspec.Struct, frozen=True, gc=False):
 class RestOfPayload(msgspec.Struct, frozen=True, gc=False, rename="camel"):
     """The parts of the AuditLog message that are large or seldom asked for, each as raw bytes."""
 
-    resource_name: str = ""
     status: _Status = _Status()
     authorization_info: msgspec.Raw = NULL
+    resource_name: str = ""
+    service_data: msgspec.Raw = NULL
     request: msgspec.Raw = NULL
     response: msgspec.Raw = NULL
     metadata: msgspec.Raw = NULL
-    service_data: msgspec.Raw = NULL
     policy_violation_info: msgspec.Raw = NULL
 
 
@@ -150,10 +151,10 @@ class _Resource(msgspec.Struct, frozen=True, gc=False):
 class Rest(msgspec.Struct, frozen=True, gc=False, rename="camel"):
     """What an entry says beyond its facts: when, on what, and what was asked, answered and changed."""
 
-    insert_id: str = ""
-    timestamp: str = ""
-    resource: _Resource = _Resource()
     proto_payload: RestOfPayload = RestOfPayload()
+    insert_id: str = ""
+    resource: _Resource = _Resource()
+    timestamp: str = ""
     operation: msgspec.Raw = NULL
     labels: msgspec.Raw = NULL
 
