@@ -1,6 +1,7 @@
 """Rules on custom roles: what they gain, and when they come and go."""
 
 from collections.abc import Iterator
+from typing import Final
 
 from bindwatch.knowledge.escalation import Level, risk_of, satisfied
 from bindwatch.model.change import Run, remedy
@@ -153,7 +154,7 @@ def custom_role_updated(entry: LogEntry, context: Context) -> Iterator[Match]:
         return
     role = role_name(entry)
     before, after = role_change(entry)
-    unseen = after is None and not (entry.request.has("role") or mask_of(entry.request))
+    unseen = after is None and not _leaves_permissions(entry)
     added, removed = sorted((after or set()) - (before or set())), sorted((before or set()) - (after or set()))
     quiet = is_expected(entry.caller, context) or not (added or unseen)
     if unseen:
@@ -170,6 +171,17 @@ def custom_role_updated(entry: LogEntry, context: Context) -> Iterator[Match]:
         severity=Severity.INFO if quiet else Severity.LOW,
         notes=(change, *((f"Added: {', '.join(added[:20])}",) if added and before is not None else ())),
     )
+
+
+def _leaves_permissions(entry: LogEntry) -> bool:
+    """Whether the request shows that it is about something else: the title of the role, its stage."""
+    mask, body = mask_of(entry.request), entry.request.document("role")
+    if mask:
+        return not (mask.whole or mask.names("includedPermissions"))
+    return not _OF_EVERY_ROLE.issuperset(body.keys())
+
+
+_OF_EVERY_ROLE: Final = frozenset({"name", "etag"})
 
 
 @log_rule(
