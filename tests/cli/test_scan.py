@@ -225,6 +225,27 @@ def test_what_shows_only_over_time_is_found_in_files_and_in_a_store(tmp_path: Pa
     assert in_store[fan_out]["finding_id"] == in_files[fan_out]["finding_id"]
 
 
+def test_rules_that_only_a_store_can_answer_are_named_once_where_there_is_none(tmp_path: Path) -> None:
+    log, keys = write(tmp_path / "log.ndjson", refused_mints(2)), write(tmp_path / "keys.json", line(KEY))
+    needing = {"mint-without-use", "new-federated-subject", "new-impersonator"}
+
+    def off(*args: str | Path) -> set[str]:
+        return {item["rule_id"] for item in scan(*args)["summary"]["off"] if "--store" in item["lacks"]}
+
+    assert needing <= off(log)
+    assert "service-account-fan-out" not in off(log)  # files show what happens within an hour
+    assert off(log, "--store", tmp_path / "s.duckdb") == set()
+    assert off(keys) == set()  # no entries, nothing missed
+
+    told = [text for text in bindwatch("scan", log).stderr.decode().splitlines() if "--store" in text]
+    assert len(told) == 1
+    assert told[0].startswith("off: ")
+    report = bindwatch("scan", log, "--format", "junit").stdout.decode()
+    _, found, case = report.partition('name="mint-without-use"')
+    assert found
+    assert "--store" in case.partition("</testcase>")[0]
+
+
 def test_scanning_the_same_into_a_store_twice_changes_nothing(tmp_path: Path) -> None:
     import duckdb
 

@@ -41,6 +41,8 @@ class FileWindows:
         ids = {rule.id for rule in rules}
         self._joined = (_ENDED & ids) | (_GIVEN if _EMPOWERED in ids else frozenset())
         self._rules = tuple(rule for rule in rules if rule.counted or rule.id in (*_ENDED, _EMPOWERED))
+        self.unasked = tuple(rule.id for rule in rules if rule not in self._rules)
+        """The rules that only a store can answer: files show them nothing."""
         self._context = context
         self._named: dict[tuple[str, str, bool], tuple[tuple[str, Counted], ...]] = {}
         self._known: dict[tuple[str, int], array[int]] = {}  # by where a block stands

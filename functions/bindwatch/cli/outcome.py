@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Final
 
 from bindwatch.adapters.inputs import Reading
 from bindwatch.engine import NotChecked, RuleFailure, SwitchedOff, Verdict
@@ -11,6 +11,9 @@ from bindwatch.inventory import Inventory
 from bindwatch.model.resource import canonical
 from bindwatch.rule import Rule
 from bindwatch.tally import Standing, Tally
+
+STORE: Final = "--store"
+"""What a rule lacks that compares with weeks, or with all that happened."""
 
 
 @dataclass

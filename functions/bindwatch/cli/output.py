@@ -12,7 +12,7 @@ import click
 
 from bindwatch.adapters.places import Place, find_places
 from bindwatch.cli import formats
-from bindwatch.cli.outcome import Outcome
+from bindwatch.cli.outcome import STORE, Outcome
 from bindwatch.cli.terminal import Paint, height, printable, wrapped
 from bindwatch.cli.together import fix_of, together
 from bindwatch.house.exemptions import Exemption
@@ -316,9 +316,16 @@ def summary_text(standing: Sequence[Standing], outcome: Outcome) -> str:
         lines.append("not known: which domains are yours, so accounts of other companies pass for colleagues;")
         lines.append("  name yours with --trusted-domain, or as trusted_domains in the settings")
     if outcome.off:
-        fields = sorted({f"[outside].{name}" for item in outcome.off for name in item.lacks})
-        lines.append(f"off: {len(outcome.off)} rules, for want of {', '.join(fields)} in the settings")
-        lines.append(wrapped(", ".join(item.rule_id for item in outcome.off), "  "))
+        stored = [item for item in outcome.off if STORE in item.lacks]
+        lists = [item for item in outcome.off if item not in stored]
+        fields = sorted({f"[outside].{name}" for item in lists for name in item.lacks})
+        for off, want in (
+            (lists, f"{', '.join(fields)} in the settings"),
+            (stored, f"a store that keeps what happened ({STORE} FILE)"),
+        ):
+            if off:
+                lines.append(f"off: {len(off)} rules, for want of {want}")
+                lines.append(wrapped(", ".join(item.rule_id for item in off), "  "))
     lines += [f"not used: {printable(note)}" for note in outcome.notes]
     if reading.problems:
         lines.append(f"could not be read: {len(reading.problems)}")

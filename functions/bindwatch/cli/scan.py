@@ -14,10 +14,10 @@ from bindwatch.adapters.files import Item, Lines, Problem
 from bindwatch.adapters.house_files import load_house
 from bindwatch.adapters.inputs import InputReader
 from bindwatch.cli import output
-from bindwatch.cli.outcome import Outcome
+from bindwatch.cli.outcome import STORE, Outcome
 from bindwatch.cli.progress import Progress
 from bindwatch.cli.roles import load, roles_option
-from bindwatch.engine import Engine, switched_off
+from bindwatch.engine import Engine, SwitchedOff, switched_off
 from bindwatch.errors import InputError
 from bindwatch.house.exemptions import exempting, expired
 from bindwatch.house.house import House
@@ -72,8 +72,10 @@ def scan(
     window_rules = house.window_rules(WINDOW_RULES)
     outcome.off = switched_off((*house.log_rules(LOG_RULES), *window_rules), context)
     outcome.notes = house.notes
+    unasked: tuple[str, ...] = ()
     if store is None:
         windows = FileWindows(window_rules, context)
+        unasked = windows.unasked
         later = _judge_logs(reader, outcome, engine, windows)
         for entry in in_order(later, Past(None, inventory)):
             verdict = engine.judge_entry(entry)
@@ -86,6 +88,8 @@ def scan(
     else:
         _store_logs(reader, outcome, engine, window_rules, store)
     if outcome.reading.entries:
+        known = {item.rule_id for item in outcome.off}
+        outcome.off += tuple(SwitchedOff(rule_id, (STORE,)) for rule_id in unasked if rule_id not in known)
         outcome.looked((*engine.log_rules, *window_rules))
     late = outcome.inventory = reader.inventory()
     if late is not None:

@@ -61,6 +61,7 @@ def _muted(record: Record) -> Tree.Element:
 def _rules(results: Results) -> Iterator[Tree.Element]:
     """The rules that looked and found nothing, and those that could not look."""
     blind = {item["rule_id"]: "; ".join(item["missing"]) for item in results.summary.get("not_checked", ())}
+    blind |= {item["rule_id"]: f"needs {', '.join(item['lacks'])}" for item in results.summary.get("off", ())}
     loud = {str(record["rule_id"]) for record in (*results.findings, *results.muted)}
     failed = {str(item["rule_id"]) for item in results.summary.get("rule_failures", ())}
     for rule_id, rule in results.rules.items():
