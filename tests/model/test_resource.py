@@ -129,7 +129,12 @@ def test_project_of(name: str, project: str) -> None:
         ("//secretmanager.googleapis.com/projects/p1/secrets/s", "secret s in project p1"),
         ("//run.googleapis.com/projects/p1/locations/l/services/web", "Cloud Run service web in project p1"),
         ("//iam.googleapis.com/organizations/4/roles/r", "role r"),
+        (
+            "//cloudresourcemanager.googleapis.com/",
+            "a resource of cloudresourcemanager.googleapis.com that is not named",
+        ),
         ("odd", "odd"),
+        ("", ""),
     ],
 )
 def test_display(name: str, text: str) -> None:

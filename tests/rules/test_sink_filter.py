@@ -34,7 +34,7 @@ NAMED = tuple(rule for rule in SINK_RULES if not rule.reads_any_method)
 
 def is_of_a_sink(entry: dict[str, Any]) -> bool:
     payload = entry["protoPayload"]
-    return bool(payload.get("serviceName")) and bool(
+    return bool(entry.get("logName") and payload.get("serviceName")) and bool(
         payload.get("methodName") or (payload.get("status") or {}).get("code")
     )
 

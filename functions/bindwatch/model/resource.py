@@ -285,6 +285,8 @@ def display(name: str) -> str:
     if name.startswith(_STORAGE):
         return f"bucket {name.removeprefix(_STORAGE)}"
     words = path_of(name).split("/")
+    if name and words == [""]:
+        return f"a resource of {service_of(name)} that is not named"
     if len(words) < 2:
         return name
     noun = _NOUNS.get(words[-2])

@@ -15,7 +15,7 @@ from bindwatch.rules.standing import reach_of_account
 from bindwatch.rules.weight import is_routine
 
 ACT_AS: Final = "iam.serviceAccounts.actAs"
-_RUNS_CODE: Final = frozenset(
+RUNS_CODE: Final = frozenset(
     {
         ACT_AS,
         "compute.instances.create",
@@ -126,7 +126,7 @@ def service_account_attached(entry: LogEntry, context: Context) -> Iterator[Matc
     caller address. An entry of another service that lists no permission is the end of a long call, or was cut short: it
     is not judged.
     """
-    checked = [check for check in entry.permissions if check.permission in _RUNS_CODE]
+    checked = [check for check in entry.permissions if check.permission in RUNS_CODE]
     if not checked and (entry.permissions or entry.service != IAM):
         return
     if not all(check.granted for check in checked):

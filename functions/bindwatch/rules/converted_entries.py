@@ -7,12 +7,14 @@ from bindwatch.knowledge.escalation import dangerous_permissions
 from bindwatch.model.finding import Category, Confidence, Severity
 from bindwatch.model.log_entry import LogEntry
 from bindwatch.rule import Context, Match, log_rule
-from bindwatch.rules.callers import is_expected
+from bindwatch.rules.attachments import RUNS_CODE
+from bindwatch.rules.callers import is_expected, is_outsider, is_person
 from bindwatch.rules.methods import METHODLESS, converted
 
 _LEADS_UP: Final = {permission.lower(): permission for permission in dangerous_permissions()}
 # Of organization policies and API keys other tools name permissions that lead to no identity.
 _ALSO: Final = ("orgpolicy.policy.set", "serviceusage.apikeys.create", "serviceusage.apikeys.list")
+_DEPLOYS: Final = frozenset(permission.lower() for permission in RUNS_CODE)
 
 
 @log_rule(
@@ -47,7 +49,8 @@ def privileged_call_converted(entry: LogEntry, context: Context) -> Iterator[Mat
     Read the entry where it came from, and give bindwatch the entries as Cloud Logging wrote them.
 
     ## Known false positives
-    All that the rules for the call itself would leave out: hence LOW, and INFO for named automation.
+    What the rules for the call itself would leave out: hence LOW, and INFO for named automation. Service accounts that
+    deploy are not reported.
 
     ## Blind spots
     Of such an entry neither the resource nor what was changed can be relied on.
@@ -57,13 +60,17 @@ def privileged_call_converted(entry: LogEntry, context: Context) -> Iterator[Mat
     if entry.permissions and not held:
         return  # it says that nothing was granted
     used = sorted({method, *held} & {*_LEADS_UP, *_ALSO})
-    if not used and not method.endswith("setiampolicy"):
+    if not used and not method.endswith(("setiampolicy", "setiampermissions")):
         return
+    caller = entry.caller
+    deploys = bool(used) and _DEPLOYS.issuperset(used)
+    if deploys and caller is not None and not is_person(caller) and not is_outsider(caller, context):
+        return  # a pipeline does its work
     what = _LEADS_UP.get(used[0], used[0]) if used else entry.method
     yield Match(
         subject=f"{entry.caller_key} {what}",
         title=f"{entry.caller_name} used {what}, in an entry without its {'API' if method else 'method'}",
-        severity=Severity.INFO if is_expected(entry.caller, context) else Severity.LOW,
+        severity=Severity.INFO if is_expected(caller, context) else Severity.LOW,
         confidence=Confidence.LOW,
     )
 

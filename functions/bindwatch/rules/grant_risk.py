@@ -19,6 +19,13 @@ _NOBODY: Final = frozenset({PrincipalKind.PROJECT_ROLE, PrincipalKind.MALFORMED}
 TAKEOVER: Final = frozenset({"C0", "C1"})
 _MINTING: Final = frozenset({"sa-token", "sa-idtoken", "sa-delegation", "sa-signblob", "sa-signjwt"})
 
+# An entry of Resource Manager that does not name its place is about one of the three: a project is the least of them.
+_CONTAINERS: Final = {
+    "organizations": Level.ORGANIZATION,
+    "folders": Level.FOLDER,
+    "projects": Level.PROJECT,
+    "": Level.PROJECT,
+}
 # The last collection of a resource name, and the asset type it stands for where escalation paths know that type.
 _KINDS: Final = {
     "serviceAccounts": "iam.googleapis.com/ServiceAccount",
@@ -86,7 +93,7 @@ def place_of(resource: str) -> tuple[Level, str]:
     """The level of the hierarchy a policy stands at, and for a single resource its asset type."""
     if resource.startswith("//cloudresourcemanager.googleapis.com/"):
         container = names.path_of(resource).partition("/")[0]
-        level = {"organizations": Level.ORGANIZATION, "folders": Level.FOLDER, "projects": Level.PROJECT}.get(container)
+        level = _CONTAINERS.get(container)
         if level is not None:
             return level, ""
     if resource.startswith("//storage.googleapis.com/"):

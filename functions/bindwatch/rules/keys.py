@@ -13,6 +13,7 @@ from bindwatch.rules.callers import is_expected, is_outsider, is_person
 from bindwatch.rules.methods import DEPLOYMENTS, IAM, activity
 from bindwatch.rules.standing import reach_of_account
 
+_API_KEYS: Final = "apikeys.googleapis.com"
 _KEY_METHODS: Final = activity(
     IAM,
     "google.iam.admin.v1.CreateServiceAccountKey",
@@ -252,7 +253,7 @@ def _deactivated(access_id: str, project: str) -> Remediation | None:
     "api-key-created",
     Severity.LOW,
     Category.THREAT,
-    methods=activity("apikeys.googleapis.com", "google.api.apikeys.v*.ApiKeys.Create*Key"),
+    methods=(*activity(_API_KEYS, "google.api.apikeys.v*.ApiKeys.Create*Key"), *DEPLOYMENTS),
     techniques=["T1548", "T1098.001"],
     equivalents=["panther:GCP.serviceusage.apiKeys.create.Privilege.Escalation"],
 )
@@ -270,7 +271,7 @@ def api_key_created(entry: LogEntry, context: Context) -> Iterator[Match]:
     Keys for maps in web pages, with their restrictions. Bound to a service account, or without any restriction: MEDIUM.
 
     ## Blind spots
-    Restrictions added afterwards are in another entry (UpdateKey).
+    Restrictions added afterwards are in another entry (UpdateKey). A deployment that makes a key shows only that.
     """
     if "serviceusage.apiKeys.create" not in entry.granted_permissions and (
         "apikeys.keys.create" not in entry.granted_permissions
@@ -284,7 +285,7 @@ def api_key_created(entry: LogEntry, context: Context) -> Iterator[Match]:
         subject=name,
         title=f"An API key{f' that acts as {bound}' if bound else ''} was created by {entry.caller_name}",
         severity=Severity.MEDIUM if weighty and not is_expected(entry.caller, context) else Severity.LOW,
-        notes=() if restricted else ("The request sets no restriction.",),
+        notes=() if restricted or entry.service != _API_KEYS else ("The request sets no restriction.",),
         remediation=remedy("Delete the key", Run(("gcloud", "services", "api-keys", "delete", name)))
         if "/keys/" in name
         else None,
@@ -295,9 +296,7 @@ def api_key_created(entry: LogEntry, context: Context) -> Iterator[Match]:
     "api-key-secret-read",
     Severity.MEDIUM,
     Category.THREAT,
-    methods=(
-        Method("apikeys.googleapis.com", "google.api.apikeys.v2.ApiKeys.GetKeyString", "data_access", "ADMIN_READ"),
-    ),
+    methods=(Method(_API_KEYS, "google.api.apikeys.v2.ApiKeys.GetKeyString", "data_access", "ADMIN_READ"),),
     techniques=["T1555"],
     equivalents=["secops:gcp_service_api_key_retrieved"],
 )

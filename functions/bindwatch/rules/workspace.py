@@ -14,7 +14,7 @@ from bindwatch.rules.workspace_event import WorkspaceEvent, admin, events_of, lo
 
 # The groups that Google's own setup guide has every organization make, and what people call such groups.
 _NAMED_FOR_POWER: Final = re.compile(
-    r"(?i)(?:^|[-_.+])(?:admins?|owners?|root|privileged|break-?glass|superusers?|security|sre|platform)(?:[-_.+]|$)"
+    r"(?i)(?:^|[-_.+])(?:admin(?:istrator)?s?|owners?|root|privileged|break-?glass|superusers?|security|sre|platform)(?:[-_.+]|$)"
 )
 
 
