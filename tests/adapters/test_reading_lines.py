@@ -122,6 +122,25 @@ def test_a_blank_line_before_one_with_two_entries_is_no_entry(tmp_path: Path, mo
     assert 3 in one_by_one(text)
 
 
+@pytest.mark.parametrize("end", [b"", b"\n", b"\n\n", b"\n \n"])
+@pytest.mark.parametrize("head", [b"", b"\xef\xbb\xbf", b"\n", b"# a comment\n"])
+@pytest.mark.parametrize("is_packed", [False, True])
+def test_the_same_is_found_with_the_line_ends_of_windows(
+    tmp_path: Path, head: bytes, end: bytes, is_packed: bool
+) -> None:
+    """With a byte order mark, blank lines before and after, in one block or several."""
+    lines = [QUIET if number % 3 else invited(f"p{number}") for number in range(1_200)]
+    text = head + b"\n".join(lines) + end
+    path = tmp_path / "log.ndjson"
+    found = []
+    for spelled in (text, text.replace(b"\n", b"\r\n")):
+        assert len(spelled) > files._BATCH
+        path.write_bytes(gzip.compress(spelled, 1) if is_packed else spelled)
+        found.append(together(path))
+    assert found[0] == found[1]
+    assert len(found[0]) == 400
+
+
 @pytest.mark.parametrize("how", ["a file", "a pipe"])
 def test_stdin_is_read_alike_from_a_file_and_from_a_pipe(tmp_path: Path, how: str) -> None:
     text = b"\n".join(invited(f"p{number}", request={"member": f"user:p{number}@example.org"}) for number in range(900))

@@ -14,6 +14,7 @@ from bindwatch.model.log_wire import NO_FACTS, UNREADABLE, Facts, decode_facts, 
 
 _OPENING: Final = ord("{")
 _CLOSING: Final = ord("}")
+_RETURN: Final = ord("\r")
 _NOWHERE: Final[frozenset[int]] = frozenset()
 
 
@@ -123,6 +124,8 @@ def _facts_of_lines(text: bytes, ends: Sequence[int]) -> list[Facts] | None:
     inner = ends[:-1]
     if inner and not inner[0]:  # the first line is blank: no object closes at its end
         return None
+    if inner and text[inner[0] - 1] == _RETURN:
+        return found if all(text[end - 2 : end + 2] == b"}\r\n{" for end in inner) else None
     for end in inner:
         if text[end - 1] != _CLOSING or text[end + 1] != _OPENING:
             return None
