@@ -96,6 +96,42 @@ def test_refusals_that_name_no_method_count_wherever_they_stand() -> None:
     assert windows.wanted
 
 
+LISTING = {"service": "iam.googleapis.com", "method": "google.iam.admin.v1.ListServiceAccountKeys", "code": 0}
+IN_ITS_LABELS = {"resource": {"labels": {"project_id": "shop", "method": LISTING["method"]}}}
+
+
+def spelled(number: int, *, payload: dict[str, Any], **parts: Any) -> bytes:
+    """One listing of the many, with some of its parts written differently."""
+    document = msgspec.json.decode(entry(number, target=target(number), **LISTING))
+    document["protoPayload"] |= {"resourceName": f"projects/-/serviceAccounts/{target(number)}", **payload}
+    return msgspec.json.encode(document | parts)
+
+
+@pytest.mark.parametrize(
+    ("payload", "parts"),
+    [
+        ({}, {}),
+        ({"methodName": ""}, IN_ITS_LABELS),
+        ({"serviceName": ""}, {}),
+        ({"authenticationInfo": {"principalEmail": "Eve@Example.com"}}, {}),
+        ({"authenticationInfo": {"principalEmail": "eve@example.com", "principalSubject": "user:eve@example.com"}}, {}),
+    ],
+    ids=["as all", "the method in its labels", "no service", "capitals", "with its subject"],
+)
+def test_what_a_store_takes_for_one_caller_doing_the_same_counts_together(
+    payload: dict[str, Any], parts: dict[str, Any]
+) -> None:
+    lines = [
+        spelled(number, payload=payload if number % 2 else {}, **(parts if number % 2 else {})) for number in range(8)
+    ]
+    windows = FileWindows(WINDOW_RULES, Context(as_of=NOW))
+    block = LogBlock.of_lines(b"\n".join(lines))
+    windows.see(block)
+    assert windows.wanted
+    windows.keep(block)
+    assert {finding.rule_id for finding in windows.verdict().findings} == {"identity-enumeration"}
+
+
 def test_one_workload_that_is_refused_the_same_again_makes_no_store() -> None:
     assert not wanted(entry(number, target=target(1)) for number in range(19))
 

@@ -288,6 +288,14 @@ def test_a_scan_compares_whatever_the_order(name: str, tmp_path: Path) -> None:
     check(story, scanned([story.after, story.before], tmp_path))
 
 
+def test_a_scan_compares_entries_that_lost_the_name_of_their_api(tmp_path: Path) -> None:
+    story = STORIES["role-gains-minting"]
+    values = json.loads(json.dumps([story.after, story.before]))
+    for value in values:
+        del value["protoPayload"]["serviceName"]
+    check(story, scanned(values, tmp_path))
+
+
 ASSETS: dict[str, dict[str, Any]] = {
     GAINED: {
         "name": f"//iam.googleapis.com/{ROLE}",

@@ -76,7 +76,7 @@ class LogEntry:
         origin = deed.request_metadata
         self._line = line
         self.facts = facts
-        self.service = deed.service_name or _service_of(deed.method_name)
+        self.service = deed.service_name or service_of(deed.method_name)
         """The API that was called (`iam.googleapis.com`); '' where neither the entry nor its method says."""
         self.method = deed.method_name
         """The methodName as the service writes it."""
@@ -574,7 +574,8 @@ _SERVICES: Final = (
 )
 
 
-def _service_of(method: str) -> str:
+def service_of(method: str) -> str:
+    """The API that a full name of a method belongs to; '' where it is known of none."""
     return next((service for prefix, service in _SERVICES if method.startswith(prefix)), "")
 
 

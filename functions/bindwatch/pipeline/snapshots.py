@@ -18,7 +18,7 @@ from bindwatch.inventory import Inventory, Part
 from bindwatch.model.document import Document
 from bindwatch.model.lazily import lazily
 from bindwatch.model.log_block import LogBlock
-from bindwatch.model.log_entry import LogEntry
+from bindwatch.model.log_entry import LogEntry, service_of
 from bindwatch.model.policy import Policy
 from bindwatch.model.principal import parse_member
 from bindwatch.model.resource import project_of
@@ -106,7 +106,7 @@ def telling_no_change(block: LogBlock) -> list[int]:
 
 @lru_cache(maxsize=4096)
 def _is_compared(service: str, method: str) -> bool:
-    return kind_of(service, method) is not None or method.lower().endswith(_SETS_POLICY)
+    return kind_of(service or service_of(method), method) is not None or method.lower().endswith(_SETS_POLICY)
 
 
 def in_order(entries: Sequence[LogEntry], past: Past) -> Iterator[LogEntry]:
