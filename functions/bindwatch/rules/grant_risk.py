@@ -19,12 +19,13 @@ _NOBODY: Final = frozenset({PrincipalKind.PROJECT_ROLE, PrincipalKind.MALFORMED}
 TAKEOVER: Final = frozenset({"C0", "C1"})
 _MINTING: Final = frozenset({"sa-token", "sa-idtoken", "sa-delegation", "sa-signblob", "sa-signjwt"})
 
-# An entry of Resource Manager that does not name its place is about one of the three: a project is the least of them.
+# An entry of Resource Manager that does not name its place is about one of the three. Some roles only lead to anything
+# above projects, so it is taken for the widest: what is not known is not harmless.
 _CONTAINERS: Final = {
     "organizations": Level.ORGANIZATION,
     "folders": Level.FOLDER,
     "projects": Level.PROJECT,
-    "": Level.PROJECT,
+    "": Level.ORGANIZATION,
 }
 # The last collection of a resource name, and the asset type it stands for where escalation paths know that type.
 _KINDS: Final = {
