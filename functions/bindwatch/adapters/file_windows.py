@@ -17,7 +17,8 @@ from bindwatch.engine import NOTHING, Verdict
 from bindwatch.errors import InputError
 from bindwatch.model.finding import Finding, State
 from bindwatch.model.log_block import LogBlock
-from bindwatch.model.log_entry import LogEntry, decode, parse_time
+from bindwatch.model.log_entry import LogEntry, decode, parse_time, service_of
+from bindwatch.model.log_wire import Facts
 from bindwatch.pipeline import Delivery, deliver, record, sweep_windows
 from bindwatch.rule import Context, Counted, Method, Rule, WindowRow
 
@@ -74,12 +75,12 @@ class FileWindows:
         facts = block.facts[place]
         if not facts.proto_payload.method_name:
             try:
-                return tuple(self._groups_of(block.entry(place)))
+                return tuple(self._groups_of(block.entry(place).facts))
             except InputError:  # told by who judges it
                 return ()
         if len(self._groups) > _MOST_REMEMBERED:  # hostile entries must not fill the memory
             self._groups.clear()
-        groups = self._groups[block.known[place]] = tuple(self._groups_of(LogEntry(facts)))
+        groups = self._groups[block.known[place]] = tuple(self._groups_of(facts))
         return groups
 
     def note(self, verdict: Verdict) -> None:
@@ -148,27 +149,28 @@ class FileWindows:
 
     def _is_awaited(self, entry: LogEntry) -> bool:
         """Whether the facts of an entry say that a window rule could build on it, or that a finding waits for it."""
-        if any((per, who(entry)) in self._reached for per, who in _WHO.items()):
+        if any((per, who(entry.facts)) in self._reached for per, who in _WHO.items()):
             return True
         actors = self._actors
         return bool(actors) and (
             entry.caller_key in actors
             or any(hop.identity in actors for hop in entry.impersonators)
-            or (_makes_account(entry) and f"serviceAccount:{entry.target}" in actors)
+            or (_makes_account(entry.facts) and f"serviceAccount:{entry.target}" in actors)
         )
 
-    def _groups_of(self, entry: LogEntry) -> Iterator[_Group]:
+    def _groups_of(self, facts: Facts) -> Iterator[_Group]:
         """Where an entry counts, each time it comes; a target counts once, and at once."""
-        self._made_accounts = self._made_accounts or _makes_account(entry)
-        for rule_id, counted in self._counting(entry.service, entry.method, entry.status_code):
-            who = _WHO[counted.per](entry)
+        deed = facts.proto_payload
+        self._made_accounts = self._made_accounts or _makes_account(facts)
+        for rule_id, counted in self._counting(deed.service_name, deed.method_name, deed.status.code):
+            who = _WHO[counted.per](facts)
             if not who:
                 continue
             group = (rule_id, counted.per, who)
             if not counted.by_target:
                 yield group
             elif len(targets := self._targets.setdefault(group, set())) < counted.least:
-                targets.add(entry.facts.resource.labels.email_id or repr(hash(entry.facts)))
+                targets.add(facts.resource.labels.email_id or repr(hash(facts)))
 
     def _counting(self, service: str, method: str, code: int) -> tuple[tuple[str, Counted], ...]:
         key = (service, method, code == _PERMISSION_DENIED)
@@ -181,7 +183,7 @@ class FileWindows:
                 for rule in self._rules
                 if (counted := rule.counted) is not None
                 and (key[2] or not counted.refused)
-                and _counts(counted.methods or rule.methods, service, method)
+                and _counts(counted.methods or rule.methods, service or service_of(method), method)
             )
         return found
 
@@ -190,20 +192,22 @@ def _counts(methods: Sequence[Method], service: str, method: str) -> bool:
     return not methods or any(known.matches(service, method) for known in methods)
 
 
-def _makes_account(entry: LogEntry) -> bool:
-    return entry.method.endswith(".CreateServiceAccount")
+def _makes_account(facts: Facts) -> bool:
+    return facts.proto_payload.method_name.endswith(".CreateServiceAccount")
 
 
-def _caller(entry: LogEntry) -> int:
-    return hash(entry.caller_key)
+def _caller(facts: Facts) -> int:
+    return hash(LogEntry(facts).caller_key)
 
 
-def _address(entry: LogEntry) -> int:
-    return hash(entry.caller_ip) if entry.caller_ip else 0
+def _address(facts: Facts) -> int:
+    address = facts.proto_payload.request_metadata.caller_ip
+    return hash(address) if address else 0
 
 
-def _key(entry: LogEntry) -> int:
-    return hash(entry.key_name) if entry.key_name else 0
+def _key(facts: Facts) -> int:
+    name = facts.proto_payload.authentication_info.service_account_key_name
+    return hash(name) if name else 0
 
 
 _WHO: Final = {"caller": _caller, "address": _address, "key": _key}
