@@ -86,7 +86,11 @@ def kubernetes_token_requested(entry: LogEntry, context: Context) -> Iterator[Ma
     Category.THREAT,
     methods=reads("core.v1.secrets.list"),
     techniques=["T1552.007"],
-    equivalents=["panther:Kubernetes.Secrets.DumpAllNamespaces", "scc:SECRETS_ACCESSED_IN_KUBERNETES_NAMESPACE"],
+    equivalents=[
+        "panther:Kubernetes.Secrets.DumpAllNamespaces",
+        "panther:Kubernetes.BulkSecretAccess",
+        "scc:SECRETS_ACCESSED_IN_KUBERNETES_NAMESPACE",
+    ],
 )
 def kubernetes_secrets_dumped(entry: LogEntry, context: Context) -> Iterator[Match]:
     """All secrets of a cluster, or of one of GKE's own namespaces, were listed.

@@ -216,6 +216,8 @@ def _of_secrets() -> Iterator[Twin]:
         ("Kubernetes.Secrets.DumpAllNamespaces", "list", all_of_them, "system:kube-controller-manager", {}, False),
         ("Kubernetes.Secrets.DumpAllNamespaces", "list", all_of_them, PERSON, DENIED, False),
         ("Kubernetes.BulkSecretAccess", "get", one, PERSON, {}, True),
+        ("Kubernetes.BulkSecretAccess", "list", all_of_them, PERSON, {}, True),
+        ("Kubernetes.BulkSecretAccess", "list", all_of_them, "system:kube-controller-manager", {}, False),
         ("Kubernetes.BulkSecretAccess", "list", "core/v1/namespaces/web/secrets", PERSON, {}, True),
         ("Kubernetes.BulkSecretAccess", "get", one, pod, {}, True),
         ("Kubernetes.BulkSecretAccess", "get", one, "system:kube-controller-manager", {}, False),
