@@ -19,9 +19,9 @@ from msgspec.structs import replace
 from bindwatch.adapters.bigquery import BigQueryStore
 from bindwatch.adapters.bigquery_schema import apply_schema, apply_team_views, with_missing
 from bindwatch.adapters.google_apis import GoogleApis
+from bindwatch.customization.settings_file import SettingsFile
 from bindwatch.engine import Engine
 from bindwatch.errors import BackendError, ConfigError
-from bindwatch.house.settings_file import SettingsFile
 from bindwatch.inventory import Inventory
 from bindwatch.knowledge.roles import RoleCatalogue
 from bindwatch.model.finding import AssetRef

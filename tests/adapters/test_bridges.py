@@ -11,8 +11,8 @@ import pytest
 from bindwatch.adapters.bridges import google_chat, jira, pagerduty, slack
 from bindwatch.adapters.bridges.bridge import open_bridge
 from bindwatch.adapters.bridges.http import Patience
+from bindwatch.customization.destinations import Destination, Kind
 from bindwatch.errors import BackendError, ConfigError, InputError
-from bindwatch.house.destinations import Destination, Kind
 from bindwatch.pipeline.announced import Announced, read_alert
 from fakes.receivers import GoogleChat, Jira, PagerDuty, Receiver, Reply, Slack, Webhook, listening
 from sample_alerts import HOSTILE, alert, baseline, hostile

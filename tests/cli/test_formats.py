@@ -31,8 +31,8 @@ from bindwatch.adapters.places import Place
 from bindwatch.cli import formats, output
 from bindwatch.cli.outcome import Outcome
 from bindwatch.cli.terminal import Paint
+from bindwatch.customization.exemptions import Exemption
 from bindwatch.engine import NotChecked, RuleFailure
-from bindwatch.house.exemptions import Exemption
 from bindwatch.inventory import Coverage, Part, Sight
 from bindwatch.model.change import Run, remedy
 from bindwatch.model.finding import AssetRef, Category, Confidence, Finding, LogRef, Severity, Written

@@ -8,8 +8,8 @@ import pytest
 
 from bindwatch.adapters.duckdb import DuckDBStore
 from cli.test_scan import bindwatch
-from house.test_custom_rules import RULE, case, entry
-from house.test_settings_file import blocks
+from customization.test_custom_rules import RULE, case, entry
+from customization.test_settings_file import blocks
 
 KEY = {
     "name": "projects/acme-prod/serviceAccounts/ci@acme-prod.iam.gserviceaccount.com/keys/abc123",

@@ -18,8 +18,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from bindwatch.customization.outside_lists import read_addresses
 from bindwatch.engine import Engine, Verdict
-from bindwatch.house.outside_lists import read_addresses
 from bindwatch.inventory import Inventory, InventoryBuilder, Origin
 from bindwatch.inventory.reading import read_inventory_document
 from bindwatch.knowledge.roles import RoleCatalogue

@@ -13,8 +13,8 @@ import pytest
 from bindwatch.adapters.duckdb import DuckDBStore
 from bindwatch.adapters.google_apis import GoogleApis
 from bindwatch.adapters.needs import NEEDS
+from bindwatch.customization.settings_file import SettingsFile, read_settings
 from bindwatch.engine import Engine
-from bindwatch.house.settings_file import SettingsFile, read_settings
 from bindwatch.inventory import Inventory
 from bindwatch.knowledge.roles import RoleCatalogue
 from bindwatch.model.resource import project_name

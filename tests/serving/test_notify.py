@@ -13,8 +13,8 @@ import pytest
 from bindwatch.adapters.bridges.wording import Labels
 from bindwatch.adapters.duckdb import DuckDBStore
 from bindwatch.adapters.push import Message, Poison
+from bindwatch.customization.destinations import Destination, Directory, GroupBy, Kind, Route
 from bindwatch.errors import BackendError, ConfigError, InputError
-from bindwatch.house.destinations import Destination, Directory, GroupBy, Kind, Route
 from bindwatch.model.finding import Severity
 from bindwatch.pipeline import Rows
 from bindwatch.pipeline.announced import Announced

@@ -11,11 +11,16 @@ from bindwatch.rule import Rule
 
 def rules_by_id() -> dict[str, Rule[Any]]:
     """Every rule that runs here, the user's own included."""
-    from bindwatch.adapters.house_files import load_house
+    from bindwatch.adapters.customization_files import load_customization
     from bindwatch.rules import INVENTORY_RULES, LOG_RULES, WINDOW_RULES
 
-    house = load_house()
-    every: list[Rule[Any]] = [*LOG_RULES, *INVENTORY_RULES, *WINDOW_RULES, *(custom.rule for custom in house.custom)]
+    customization = load_customization()
+    every: list[Rule[Any]] = [
+        *LOG_RULES,
+        *INVENTORY_RULES,
+        *WINDOW_RULES,
+        *(custom.rule for custom in customization.custom),
+    ]
     return {rule.id: rule for rule in every}
 
 

@@ -10,7 +10,7 @@ import click
 
 from bindwatch.access.explain import Explainer, HeldRole, PrincipalAnswer, Reached, ResourceAnswer, subject_of
 from bindwatch.access.graph import AccessGraph, Hop, Removal
-from bindwatch.adapters.house_files import load_house
+from bindwatch.adapters.customization_files import load_customization
 from bindwatch.adapters.inputs import InputReader
 from bindwatch.cli.drawing import Drawing
 from bindwatch.cli.progress import Progress
@@ -61,9 +61,9 @@ def command(
     now = as_of.replace(tzinfo=UTC) if as_of else datetime.now(UTC)
     loaded = load(roles)
     progress = Progress(sys.stderr, quiet=quiet)
-    house = load_house(settings_file or "")
-    context = house.context(Context(as_of=now, trusted_domains=frozenset(domain.lower() for domain in domains)))
-    reader = InputReader((*paths, *house.settings.outside.groups), progress.at)
+    customization = load_customization(settings_file or "")
+    context = customization.context(Context(as_of=now, trusted_domains=frozenset(domain.lower() for domain in domains)))
+    reader = InputReader((*paths, *customization.settings.outside.groups), progress.at)
     inventory = reader.inventory() or Inventory()
     progress.done()
     graph = AccessGraph(inventory, loaded.catalogue, now, context.trusted_domains)

@@ -12,7 +12,7 @@ import click
 from bindwatch.access.explain import subject_of
 from bindwatch.access.grants import catalogue_of
 from bindwatch.access.rightsizing import Rightsizing, Sizing, Use, Verdict
-from bindwatch.adapters.house_files import load_house
+from bindwatch.adapters.customization_files import load_customization
 from bindwatch.adapters.inputs import InputReader
 from bindwatch.adapters.uses import read_uses, stored_uses
 from bindwatch.cli.progress import Progress
@@ -71,15 +71,15 @@ def command(
             ["least privilege needs all permissions of all roles: run bindwatch roles sync, or give --roles FILE"]
         )
     progress = Progress(sys.stderr, quiet=quiet)
-    house = load_house(settings_file or "")
-    reader = InputReader((*paths, *house.settings.outside.groups), progress.at)
+    customization = load_customization(settings_file or "")
+    reader = InputReader((*paths, *customization.settings.outside.groups), progress.at)
     use = Use()
     read_uses(reader, use)
     if store_path:
         stored_uses(store_path, use, now)
     inventory = reader.inventory() or Inventory()
     progress.done()
-    context = house.context(Context(as_of=now, break_glass=emergency))
+    context = customization.context(Context(as_of=now, break_glass=emergency))
     sizing = Rightsizing(inventory, catalogue_of(inventory, loaded.catalogue), use, now, context.is_break_glass)
     member = subject_of(principal, inventory)[0] if principal else ""
     found = sorted(sizing.all(member), key=_rank)

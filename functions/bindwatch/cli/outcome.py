@@ -5,8 +5,8 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from bindwatch.adapters.inputs import Reading
+from bindwatch.customization.exemptions import Exemption
 from bindwatch.engine import NotChecked, RuleFailure, SwitchedOff, Verdict
-from bindwatch.house.exemptions import Exemption
 from bindwatch.inventory import Inventory
 from bindwatch.model.resource import canonical
 from bindwatch.rule import Rule

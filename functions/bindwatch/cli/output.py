@@ -15,7 +15,7 @@ from bindwatch.cli import formats
 from bindwatch.cli.outcome import STORE, Outcome
 from bindwatch.cli.terminal import Paint, height, printable, wrapped
 from bindwatch.cli.together import fix_of, together
-from bindwatch.house.exemptions import Exemption
+from bindwatch.customization.exemptions import Exemption
 from bindwatch.model import resource
 from bindwatch.model.finding import AssetRef, Finding, LogRef, Severity
 from bindwatch.model.record import finding_record

@@ -11,7 +11,7 @@ from typing import Final
 import click
 
 from bindwatch.adapters.cloud_logging import authorized_post, entries_filter, read_entries
-from bindwatch.adapters.house_files import load_house
+from bindwatch.adapters.customization_files import load_customization
 from bindwatch.adapters.sql_store import SqlStore
 from bindwatch.cli import stored
 from bindwatch.cli.progress import Progress
@@ -58,8 +58,8 @@ def command(
     if checkpoint.goes_on:
         told = f"going on at {_text(checkpoint.at)}, up to {_text(checkpoint.end)}"
         click.echo(f"{told}: {checkpoint.path} was left by an interrupted call; without it all begins anew", err=True)
-    house = load_house(settings_file)
-    engine = Engine(house.context(Context(as_of=began)), house.log_rules(LOG_RULES))
+    customization = load_customization(settings_file)
+    engine = Engine(customization.context(Context(as_of=began)), customization.log_rules(LOG_RULES))
     progress = Progress()
     entries = findings = bad = failures = 0
     with _opened(place) as store:

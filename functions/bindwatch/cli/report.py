@@ -12,9 +12,9 @@ from typing import Final
 import click
 
 from bindwatch.access.graph import graph_of
+from bindwatch.adapters.customization_files import load_customization
+from bindwatch.adapters.customization_mutes import keep_mutes
 from bindwatch.adapters.duckdb import DuckDBStore
-from bindwatch.adapters.house_files import load_house
-from bindwatch.adapters.house_mutes import keep_mutes
 from bindwatch.adapters.inputs import InputReader
 from bindwatch.adapters.kept_policies import kept_policies
 from bindwatch.adapters.sql_store import SqlStore
@@ -40,8 +40,8 @@ from bindwatch.cli.progress import Progress
 from bindwatch.cli.roles import load, roles_option
 from bindwatch.cli.scan import scan
 from bindwatch.cli.terminal import printable
+from bindwatch.customization.customization import Customization
 from bindwatch.errors import ConfigError
-from bindwatch.house.house import House
 from bindwatch.inventory import Inventory, Part
 from bindwatch.inventory.hierarchy import Project
 from bindwatch.rule import Context
@@ -103,8 +103,8 @@ def command(
         raise click.UsageError("a page of HTML is nothing for a terminal: give -o FILE")
     now = as_of.replace(tzinfo=UTC) if as_of else datetime.now(UTC)
     loaded = load(roles)
-    house = load_house(settings_file or "")
-    context = house.context(
+    customization = load_customization(settings_file or "")
+    context = customization.context(
         Context(
             as_of=now,
             trusted_domains=frozenset(domain.lower() for domain in domains),
@@ -112,9 +112,9 @@ def command(
         )
     )
     progress = Progress(sys.stderr, quiet=quiet)
-    with _source(paths, place, context, house, progress) as (store, outcome):
+    with _source(paths, place, context, customization, progress) as (store, outcome):
         outcome.roles = loaded.words(datetime.now(UTC))
-        report = _gather(store, outcome, context, house, place, since, principals)
+        report = _gather(store, outcome, context, customization, place, since, principals)
     page = render(replace(report, heading=printable(title or place or " ".join(paths))))
     progress.done()
     if output is None:
@@ -128,30 +128,30 @@ def command(
 
 @contextmanager
 def _source(
-    paths: tuple[str, ...], place: str | None, context: Context, house: House, progress: Progress
+    paths: tuple[str, ...], place: str | None, context: Context, customization: Customization, progress: Progress
 ) -> Iterator[tuple[SqlStore, Outcome]]:
     """The store to report from, and what the files came to: without a store of the user's they are judged into one."""
     if place is not None:
-        reader = InputReader((*paths, *house.settings.outside.groups), progress.at)
+        reader = InputReader((*paths, *customization.settings.outside.groups), progress.at)
         with stored.opened(place) as store:
             yield store, Outcome(reader.reading, inventory=reader.inventory())
         return
     with DuckDBStore() as store:
-        keep_mutes(store, house.settings.exemptions, now=context.as_of)
-        yield store, scan(paths, context, progress, store, house)
+        keep_mutes(store, customization.settings.exemptions, now=context.as_of)
+        yield store, scan(paths, context, progress, store, customization)
 
 
 def _gather(
     store: SqlStore,
     outcome: Outcome,
     context: Context,
-    house: House,
+    customization: Customization,
     place: str | None,
     since: str | None,
     principals: tuple[str, ...],
 ) -> Report:
     now = context.as_of
-    cards, muted = cards_of(store, now, _team_of(store, outcome.inventory, house), dated=place is not None)
+    cards, muted = cards_of(store, now, _team_of(store, outcome.inventory, customization), dated=place is not None)
     coverage = coverage_of(store, outcome)
     history = history_of(store) if place is not None else ()  # files are one moment
     if since is not None and Path(since).is_file():
@@ -203,12 +203,12 @@ def _last_time(store: SqlStore, now: datetime, history: Sequence[DayCount]) -> d
     return before
 
 
-def _team_of(store: SqlStore, inventory: Inventory | None, house: House) -> TeamOf:
+def _team_of(store: SqlStore, inventory: Inventory | None, customization: Customization) -> TeamOf:
     """By the settings, by the labels of the projects that were read, else as the last audit kept it."""
     kept, labels = store.known_teams(), {}
     if inventory is not None:
         labels = {project.id: dict(project.labels) for project in inventory.all(Project) if project.labels}
-    return lambda project: house.settings.team_of(project, labels.get(project, {})) or kept.get(project, "")
+    return lambda project: customization.settings.team_of(project, labels.get(project, {})) or kept.get(project, "")
 
 
 def _drawn(inventory: Inventory | None, context: Context, principals: tuple[str, ...]) -> tuple[tuple[Drawn, ...], str]:

@@ -7,7 +7,7 @@ from typing import Any
 import click
 from click.shell_completion import CompletionItem
 
-from bindwatch.adapters.house_files import judge_cases, load_house, load_rules
+from bindwatch.adapters.customization_files import judge_cases, load_customization, load_rules
 from bindwatch.adapters.questions import window_text
 from bindwatch.cli import complete
 from bindwatch.cli.terminal import printable
@@ -62,14 +62,14 @@ def _test(directory: str | None, settings_file: str) -> int:
 
     DIR is a folder of rules, or one file; without it, what the settings name as custom_rules.
     """
-    house = load_house(settings_file)
-    rules = load_rules(directory) if directory else house.custom
-    if not rules and (directory or house.settings.custom_rules):
-        raise click.UsageError(f"no rules: {directory or house.settings.custom_rules} holds no .toml file")
+    customization = load_customization(settings_file)
+    rules = load_rules(directory) if directory else customization.custom
+    if not rules and (directory or customization.settings.custom_rules):
+        raise click.UsageError(f"no rules: {directory or customization.settings.custom_rules} holds no .toml file")
     if not rules:
         raise click.UsageError("no rules: name a folder, or set custom_rules in the settings")
     # A day no case depends on: a rule knows no clock, only the time of its entry.
-    context = house.context(Context())
+    context = customization.context(Context())
     results = [result for custom in rules for result in judge_cases(custom, context)]
     wrong = [result for result in results if result.problem]
     for result in results:
@@ -88,13 +88,13 @@ def _test(directory: str | None, settings_file: str) -> int:
 @_SETTINGS
 def _show(rule_id: str | None, form: str, sql: bool, settings_file: str) -> int:
     """The rules that run, or the page of one."""
-    house = load_house(settings_file)
+    customization = load_customization(settings_file)
     every: list[Rule[Any]] = [
-        *house.log_rules(LOG_RULES),
-        *house.inventory_rules(INVENTORY_RULES),
-        *house.window_rules(WINDOW_RULES),
+        *customization.log_rules(LOG_RULES),
+        *customization.inventory_rules(INVENTORY_RULES),
+        *customization.window_rules(WINDOW_RULES),
     ]
-    context = house.context(Context())
+    context = customization.context(Context())
     rules = sorted(
         (rule for rule in every if rule_id in (None, rule.id)), key=lambda rule: (rule.id, rule.subject.value)
     )

@@ -9,18 +9,18 @@ from typing import TYPE_CHECKING, Final
 
 import click
 
+from bindwatch.adapters.customization_files import load_customization
 from bindwatch.adapters.file_windows import FileWindows
 from bindwatch.adapters.files import Item, Lines, Problem
-from bindwatch.adapters.house_files import load_house
 from bindwatch.adapters.inputs import InputReader
 from bindwatch.cli import output
 from bindwatch.cli.outcome import STORE, Outcome
 from bindwatch.cli.progress import Progress
 from bindwatch.cli.roles import load, roles_option
+from bindwatch.customization.customization import Customization
+from bindwatch.customization.exemptions import exempting, expired
 from bindwatch.engine import Engine, SwitchedOff, switched_off
 from bindwatch.errors import InputError
-from bindwatch.house.exemptions import exempting, expired
-from bindwatch.house.house import House
 from bindwatch.inventory import Inventory
 from bindwatch.model.finding import Severity
 from bindwatch.model.log_block import LogBlock
@@ -56,22 +56,22 @@ def scan(
     context: Context,
     progress: Progress,
     store: FindingStore | None = None,
-    house: House | None = None,
+    customization: Customization | None = None,
     live: "Live | None" = None,
 ) -> Outcome:
     """Read and judge everything below the paths, and what is live; with a store, keep what was found and in what."""
-    house = house or House()
-    context = house.context(context)
-    reader = _reader((*paths, *house.settings.outside.groups), live, progress)
+    customization = customization or Customization()
+    context = customization.context(context)
+    reader = _reader((*paths, *customization.settings.outside.groups), live, progress)
     outcome = Outcome(reader.reading)
     inventory = reader.inventory()
     if inventory is not None:
         context = replace(context, inventory=inventory)
     outcome.knows_home = knows_home(context)
-    engine = Engine(context, house.log_rules(LOG_RULES))
-    window_rules = house.window_rules(WINDOW_RULES)
-    outcome.off = switched_off((*house.log_rules(LOG_RULES), *window_rules), context)
-    outcome.notes = house.notes
+    engine = Engine(context, customization.log_rules(LOG_RULES))
+    window_rules = customization.window_rules(WINDOW_RULES)
+    outcome.off = switched_off((*customization.log_rules(LOG_RULES), *window_rules), context)
+    outcome.notes = customization.notes
     unasked: tuple[str, ...] = ()
     if store is None:
         windows = FileWindows(window_rules, context)
@@ -95,10 +95,10 @@ def scan(
     if late is not None:
         from bindwatch.rules import INVENTORY_RULES  # with what they lean on, a third of the time to start
 
-        at_rest = Engine(context, inventory_rules=house.inventory_rules(INVENTORY_RULES))
+        at_rest = Engine(context, inventory_rules=customization.inventory_rules(INVENTORY_RULES))
         _judge_inventory(at_rest, late, outcome, store)
         if store is not None:
-            keep_teams(late, house.settings.team_of, store, seen_at=context.as_of)
+            keep_teams(late, customization.settings.team_of, store, seen_at=context.as_of)
         outcome.looked(at_rest.inventory_rules)
         outcome.named = late.canonical
     return outcome
@@ -221,9 +221,9 @@ def _judge_inventory(engine: Engine, inventory: Inventory, outcome: Outcome, sto
         finish_audit(run, store, now=now, subjects=outcome.reading.inventory_items)
 
 
-def _told_apart(outcome: Outcome, house: House, as_of: datetime) -> list[Standing]:
+def _told_apart(outcome: Outcome, customization: Customization, as_of: datetime) -> list[Standing]:
     """The findings that count; those that an exception mutes, and the exceptions that ran out, go to the outcome."""
-    exemptions = house.settings.exemptions
+    exemptions = customization.settings.exemptions
     outcome.expired = expired(exemptions, as_of)
     counting = []
     for row in outcome.tally.standing():
@@ -326,17 +326,17 @@ def command(
         trusted_domains=frozenset(domain.lower() for domain in domains),
         catalogue=loaded.catalogue,
     )
-    house = load_house(settings_file or "")
+    customization = load_customization(settings_file or "")
     progress = Progress(sys.stderr, quiet=quiet, paths=paths)
     with _open_store(store_path) as store:
-        if store is not None and house.file:
-            from bindwatch.adapters.house_mutes import keep_mutes
+        if store is not None and customization.file:
+            from bindwatch.adapters.customization_mutes import keep_mutes
 
-            keep_mutes(store, house.settings.exemptions, now=datetime.now(UTC))
-        outcome = scan(paths, context, progress, store, house, live)
+            keep_mutes(store, customization.settings.exemptions, now=datetime.now(UTC))
+        outcome = scan(paths, context, progress, store, customization, live)
     outcome.roles = loaded.words(datetime.now(UTC))
     progress.done()
-    standing = _told_apart(outcome, house, context.as_of)
+    standing = _told_apart(outcome, customization, context.as_of)
     output.write_findings(
         form,
         outputs,

@@ -5,7 +5,7 @@ from typing import Any
 
 import click
 
-from bindwatch.adapters.house_files import load_house
+from bindwatch.adapters.customization_files import load_customization
 from bindwatch.rule import Rule
 from bindwatch.rules import LOG_RULES, WINDOW_RULES
 from bindwatch.rules.sink_filter import (
@@ -37,8 +37,8 @@ from bindwatch.rules.sink_filter import (
 )
 def command(audits: bool, own: tuple[str, ...], scope: str, settings_file: str, form: str) -> int:
     """The smallest log sink filter that passes every entry some rule can use."""
-    house = load_house(settings_file)
-    rules: tuple[Rule[Any], ...] = (*house.log_rules(LOG_RULES), *house.window_rules(WINDOW_RULES))
+    customization = load_customization(settings_file)
+    rules: tuple[Rule[Any], ...] = (*customization.log_rules(LOG_RULES), *customization.window_rules(WINDOW_RULES))
     if not audits:
         text = sink_filter(rules, own_accounts=own)
         click.echo(json.dumps({"filter": text}) if form == "json" else text)

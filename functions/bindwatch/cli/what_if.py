@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
+from bindwatch.adapters.customization_files import load_customization
 from bindwatch.adapters.files import Problem, Skipped
-from bindwatch.adapters.house_files import load_house
 from bindwatch.adapters.inputs import InputReader
 from bindwatch.adapters.places import Place, find_in_terraform
 from bindwatch.cli import formats, output
@@ -18,10 +18,10 @@ from bindwatch.cli.outcome import Outcome
 from bindwatch.cli.progress import Progress
 from bindwatch.cli.roles import load, roles_option
 from bindwatch.cli.terminal import Paint, printable, wrapped
+from bindwatch.customization.customization import Customization
+from bindwatch.customization.exemptions import exempting
 from bindwatch.engine import Engine, Verdict
 from bindwatch.errors import InputError
-from bindwatch.house.exemptions import exempting
-from bindwatch.house.house import House
 from bindwatch.inventory import Inventory
 from bindwatch.model.finding import Finding, Severity
 from bindwatch.model.resource import display
@@ -109,7 +109,9 @@ def read_proposal(paths: Sequence[str], resources: Sequence[str]) -> Proposal:
     return proposal
 
 
-def compare(inventory: Inventory, proposal: Proposal, context: Context, house: House) -> tuple[Answer, Verdict]:
+def compare(
+    inventory: Inventory, proposal: Proposal, context: Context, customization: Customization
+) -> tuple[Answer, Verdict]:
     """Judge the inventory as it is and as it would be. The verdict is that on what would be, without its findings.
 
     Most findings are the same before and after. Of those before, only how much each weighs is kept until the others are
@@ -119,7 +121,7 @@ def compare(inventory: Inventory, proposal: Proposal, context: Context, house: H
     from bindwatch.access.graph import graph_of
 
     effect = take_effect(inventory, proposal.steps)
-    rules = house.inventory_rules(INVENTORY_RULES)
+    rules = customization.inventory_rules(INVENTORY_RULES)
     graphs = [graph_of(effect.before, context.catalogue, context.as_of, context.trusted_domains)]
     weights: dict[bytes, tuple[int, Severity]] = {}
     few: dict[bytes, Standing] = {}
@@ -298,8 +300,8 @@ def command(
     1: something does; 2: part of it could not be read, or is known only after apply.
     """
     loaded = load(roles)
-    house = load_house(settings_file or "")
-    context = house.context(
+    customization = load_customization(settings_file or "")
+    context = customization.context(
         Context(
             as_of=as_of.replace(tzinfo=UTC) if as_of else datetime.now(UTC),
             trusted_domains=frozenset(domain.lower() for domain in domains),
@@ -308,16 +310,16 @@ def command(
     )
     progress = Progress(sys.stderr, quiet=quiet)
     proposal = read_proposal(paths, resources)
-    reader = InputReader((*inventories, *house.settings.outside.groups), progress.at)
+    reader = InputReader((*inventories, *customization.settings.outside.groups), progress.at)
     inventory = reader.inventory() or Inventory()
-    answer, verdict = compare(inventory, proposal, context, house)
+    answer, verdict = compare(inventory, proposal, context, customization)
     progress.done()
     outcome = Outcome(reader.reading, roles=loaded.words(datetime.now(UTC)))
     outcome.reading.problems += proposal.problems
     outcome.reading.skipped += proposal.skipped
     outcome.failures, outcome.not_checked = list(verdict.failures), verdict.not_checked
-    _mute(answer, outcome, house, context.as_of)
-    outcome.looked(house.inventory_rules(INVENTORY_RULES))
+    _mute(answer, outcome, customization, context.as_of)
+    outcome.looked(customization.inventory_rules(INVENTORY_RULES))
 
     def render(name: str, paint: Paint) -> Iterable[str]:
         match name:
@@ -383,9 +385,9 @@ def _noted(row: Standing, answer: Answer) -> Standing:
     return replace(row, finding=msgspec.structs.replace(row.finding, notes=(*row.finding.notes, note)))
 
 
-def _mute(answer: Answer, outcome: Outcome, house: House, as_of: datetime) -> None:
+def _mute(answer: Answer, outcome: Outcome, customization: Customization, as_of: datetime) -> None:
     """Put aside what an exception of the settings mutes."""
-    exemptions = house.settings.exemptions
+    exemptions = customization.settings.exemptions
     counting = []
     for row in answer.appears:
         exemption = exempting(row.finding, exemptions, as_of)

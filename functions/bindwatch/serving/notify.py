@@ -15,8 +15,8 @@ from typing import Final, Protocol
 from bindwatch.adapters.bridges.wording import Labels
 from bindwatch.adapters.push import Message, Poison
 from bindwatch.adapters.sql_store import SqlStore
+from bindwatch.customization.destinations import ONE_EACH, Destination, Directory, GroupBy
 from bindwatch.errors import BackendError, InputError
-from bindwatch.house.destinations import ONE_EACH, Destination, Directory, GroupBy
 from bindwatch.pipeline import DeadLetters, Table
 from bindwatch.pipeline.announced import Announced, read_alert
 from bindwatch.pipeline.ports import Row

@@ -4,8 +4,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Self
 
+from bindwatch.adapters.customization_mutes import keep_mutes
 from bindwatch.adapters.google_apis import GoogleApis
-from bindwatch.adapters.house_mutes import keep_mutes
 from bindwatch.adapters.sql_store import SqlStore
 from bindwatch.errors import BackendError
 from bindwatch.model.finding import Severity
@@ -13,7 +13,7 @@ from bindwatch.pipeline import AlertPublisher, Canary, Reminders, Swept, announc
 from bindwatch.rules import WINDOW_RULES
 from bindwatch.serving.audit import Auditor, AuditResult
 from bindwatch.serving.log_lines import Log
-from bindwatch.serving.wiring import house_of, make_context, make_engine, open_alerts, open_entries, open_store
+from bindwatch.serving.wiring import customization_of, make_context, make_engine, open_alerts, open_entries, open_store
 from bindwatch.settings import Settings
 
 
@@ -30,7 +30,7 @@ class Parts:
         """The parts that the settings name; the exceptions of the settings file are the store's mutes from then on."""
         store = open_store(settings)
         if settings.settings_file:
-            keep_mutes(store, house_of(settings).settings.exemptions, now=datetime.now(UTC))
+            keep_mutes(store, customization_of(settings).settings.exemptions, now=datetime.now(UTC))
         entries = open_entries(settings)
         return cls(store, open_alerts(settings), Canary(store, entries) if entries else None)
 
@@ -41,7 +41,7 @@ def run_audit(settings: Settings, scope: str, log: Log, *, parts: Parts, apis: G
         apis or GoogleApis(),
         parts.store,
         lambda catalogue, inventory: make_engine(settings, catalogue=catalogue, inventory=inventory),
-        house_of(settings).settings.team_of,
+        customization_of(settings).settings.team_of,
     )
     result = auditor.audit(scope, log, seconds=60.0 * settings.audit_minutes)
     if result.is_finished:
@@ -61,7 +61,7 @@ def run_sweep(settings: Settings, parts: Parts, log: Log, *, now: datetime | Non
             parts.canary.send_if_due(now)
         except BackendError as refusal:
             log.warning("the canary could not be sent; it will be missed", error=str(refusal))
-    chosen = house_of(settings).window_rules(WINDOW_RULES)
+    chosen = customization_of(settings).window_rules(WINDOW_RULES)
     rules = [rule for rule in chosen if rule.id not in settings.disabled_rules]
     verdict, unasked = Swept(), None
     try:

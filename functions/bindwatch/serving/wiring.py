@@ -6,9 +6,9 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, assert_never
 
 from bindwatch.adapters.sql_store import SqlStore
+from bindwatch.customization.customization import Customization
 from bindwatch.engine import Engine
 from bindwatch.errors import ConfigError
-from bindwatch.house.house import House
 from bindwatch.inventory import Inventory
 from bindwatch.inventory.identities import Role
 from bindwatch.knowledge.roles import RoleCatalogue
@@ -83,7 +83,7 @@ def make_notifier(settings: Settings) -> "Notifier":
     from bindwatch.adapters.bridges.bridge import open_bridge
     from bindwatch.serving.notify import Notifier
 
-    directory = house_of(settings).settings.directory
+    directory = customization_of(settings).settings.directory
     if not directory.destinations:
         raise ConfigError(["BINDWATCH_SETTINGS_FILE: names no file with a [[destination]]: nobody is told of alerts"])
     bridges = {}
@@ -113,19 +113,19 @@ def make_context(settings: Settings) -> Context:
         automation=settings.automation,
         break_glass=settings.break_glass,
     )
-    return house_of(settings).context(context)
+    return customization_of(settings).context(context)
 
 
-def house_of(settings: Settings) -> House:
+def customization_of(settings: Settings) -> Customization:
     """What the settings file of the deployment says; nothing where none is named. Raises ConfigError."""
-    return _loaded(settings.settings_file) if settings.settings_file else House()
+    return _loaded(settings.settings_file) if settings.settings_file else Customization()
 
 
 @lru_cache(maxsize=4)
-def _loaded(path: str) -> House:
-    from bindwatch.adapters.house_files import load_house
+def _loaded(path: str) -> Customization:
+    from bindwatch.adapters.customization_files import load_customization
 
-    return load_house(path)
+    return load_customization(path)
 
 
 def make_engine(
@@ -139,8 +139,8 @@ def make_engine(
     catalogue = catalogue or context.catalogue
     if inventory is not None:
         catalogue = catalogue.with_custom_roles(_custom_roles(inventory))
-    house = house_of(settings)
-    log_rules, inventory_rules = house.log_rules(LOG_RULES), house.inventory_rules(INVENTORY_RULES)
+    customization = customization_of(settings)
+    log_rules, inventory_rules = customization.log_rules(LOG_RULES), customization.inventory_rules(INVENTORY_RULES)
     disabled = set(settings.disabled_rules)
     known = {rule.id for rules in (LOG_RULES, INVENTORY_RULES, WINDOW_RULES) for rule in rules}
     known |= {rule.id for rule in log_rules}
@@ -149,7 +149,7 @@ def make_engine(
     log_rules = tuple(rule for rule in log_rules if rule.id not in disabled)
     context = replace(context, catalogue=catalogue, inventory=inventory)
     if inventory is not None and settings.sink:
-        windows = tuple(rule for rule in house.window_rules(WINDOW_RULES) if rule.id not in disabled)
+        windows = tuple(rule for rule in customization.window_rules(WINDOW_RULES) if rule.id not in disabled)
         needed = sink_filter((*log_rules, *windows))
         context = replace(context, own_sink=settings.sink, own_sink_filter=needed)
     return Engine(context, log_rules, [rule for rule in inventory_rules if rule.id not in disabled])

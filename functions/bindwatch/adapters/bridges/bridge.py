@@ -8,8 +8,8 @@ from bindwatch.adapters.bridges import google_chat, pagerduty, slack, webhook
 from bindwatch.adapters.bridges.http import Patience, Receiver
 from bindwatch.adapters.bridges.jira import Jira
 from bindwatch.adapters.bridges.wording import Labels
+from bindwatch.customization.destinations import Destination, Kind, problem_of_url
 from bindwatch.errors import ConfigError
-from bindwatch.house.destinations import Destination, Kind, problem_of_url
 from bindwatch.pipeline.announced import Announced
 
 

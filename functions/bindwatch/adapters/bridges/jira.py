@@ -20,8 +20,8 @@ from bindwatch.adapters.bridges.wording import (
     headline,
     line,
 )
+from bindwatch.customization.destinations import Destination
 from bindwatch.errors import InputError
-from bindwatch.house.destinations import Destination
 from bindwatch.pipeline.announced import Announced
 
 _SUMMARY: Final = 255

@@ -5,11 +5,11 @@ from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
+from bindwatch.customization.entry_fields import FIELDS
+from bindwatch.customization.expressions import Expression
+from bindwatch.customization.fields import Fields, Source
+from bindwatch.customization.templates import filled, problem_of
 from bindwatch.errors import ConfigError, InputError
-from bindwatch.house.entry_fields import FIELDS
-from bindwatch.house.expressions import Expression
-from bindwatch.house.fields import Fields, Source
-from bindwatch.house.templates import filled, problem_of
 from bindwatch.model.finding import Category, Confidence, Remediation, Severity, Written
 from bindwatch.model.log_entry import LogEntry
 from bindwatch.rule import Context, Match, Method, Outcome, Rule, SubjectKind

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from datetime import datetime
 
 from bindwatch.adapters.sql_store import SqlStore
-from bindwatch.house.exemptions import Exemption
+from bindwatch.customization.exemptions import Exemption
 from bindwatch.pipeline.ports import Table
 from bindwatch.pipeline.triage import Mute, unmute
 

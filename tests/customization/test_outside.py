@@ -11,11 +11,11 @@ import pytest
 from mmdb_writer import MMDBWriter
 from netaddr import IPSet
 
-from bindwatch.adapters.house_files import load_house
+from bindwatch.adapters.customization_files import load_customization
 from bindwatch.cli.progress import Progress
 from bindwatch.cli.scan import scan
+from bindwatch.customization.outside_lists import read_addresses, read_keys
 from bindwatch.errors import ConfigError
-from bindwatch.house.outside_lists import read_addresses, read_keys
 from bindwatch.model.outside import Outside, Place
 from bindwatch.rule import Context
 from rules.case import CASES
@@ -95,7 +95,7 @@ def databases(tmp_path: Path) -> Path:
 
 def outside_of(folder: Path, text: str) -> Outside:
     (folder / "bindwatch.toml").write_text(f"[outside]\n{text}\n")
-    return load_house(str(folder / "bindwatch.toml")).context(Context()).outside
+    return load_customization(str(folder / "bindwatch.toml")).context(Context()).outside
 
 
 def test_databases_add_up(databases: Path) -> None:
@@ -134,8 +134,10 @@ def scanned(folder: Path, text: str, entries: list[Any]) -> tuple[set[str], set[
     """What a scan with these settings finds, which rules it says are off, and what it did not use."""
     (folder / "bindwatch.toml").write_text(f"[outside]\n{text}\n")
     (folder / "log.ndjson").write_text("".join(json.dumps(entry) + "\n" for entry in entries))
-    house = load_house(str(folder / "bindwatch.toml"))
-    outcome = scan((str(folder / "log.ndjson"),), Context(), Progress(io.StringIO(), quiet=True), house=house)
+    customization = load_customization(str(folder / "bindwatch.toml"))
+    outcome = scan(
+        (str(folder / "log.ndjson"),), Context(), Progress(io.StringIO(), quiet=True), customization=customization
+    )
     found = {row.finding.rule_id for row in outcome.tally.standing()}
     return found, {item.rule_id for item in outcome.off}, outcome.notes
 

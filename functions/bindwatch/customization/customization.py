@@ -4,20 +4,20 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, TypeVar
 
-from bindwatch.house.settings_file import SettingsFile
+from bindwatch.customization.settings_file import SettingsFile
 from bindwatch.inventory import Inventory
 from bindwatch.model.log_entry import LogEntry
 from bindwatch.model.outside import Outside
 from bindwatch.rule import Context, Match, Rule, WindowRow
 
 if TYPE_CHECKING:
-    from bindwatch.house.custom_rules import CustomRule
+    from bindwatch.customization.custom_rules import CustomRule
 
 S = TypeVar("S", LogEntry, Inventory, WindowRow)
 
 
 @dataclass(frozen=True, kw_only=True)
-class House:
+class Customization:
     """The user's settings and rules, ready to be put to use. Without a file, an empty one, which changes nothing."""
 
     settings: SettingsFile = field(default_factory=SettingsFile)

@@ -6,16 +6,16 @@ from pathlib import Path
 
 import pytest
 
-from bindwatch.adapters.house_files import load_house
+from bindwatch.adapters.customization_files import load_customization
+from bindwatch.customization.exemptions import SELECTORS, exempting, expired
+from bindwatch.customization.toml_lines import lines_of
 from bindwatch.errors import ConfigError
-from bindwatch.house.exemptions import SELECTORS, exempting, expired
-from bindwatch.house.toml_lines import lines_of
 from bindwatch.model.change_window import ChangeWindow
 from bindwatch.model.finding import AssetRef, Category, Finding, Severity
 from bindwatch.model.log_entry import from_dict
 from bindwatch.rule import Context
 from bindwatch.rules import INVENTORY_RULES, LOG_RULES, WINDOW_RULES
-from house.test_outside import database
+from customization.test_outside import database
 
 DOCS = Path(__file__).parents[2] / "docs"
 NOW = datetime(2026, 11, 2, 12, tzinfo=UTC)
@@ -34,7 +34,7 @@ def problems(folder: Path, text: str) -> list[str]:
     path = folder / "bindwatch.toml"
     path.write_text(text, "utf-8")
     with pytest.raises(ConfigError) as caught:
-        load_house(str(path))
+        load_customization(str(path))
     return [problem.removeprefix(f"{folder}/") for problem in caught.value.problems]
 
 
@@ -50,24 +50,24 @@ def test_the_example_of_the_page_is_read(tmp_path: Path) -> None:
         database(tmp_path / f"GeoLite2-{name}.mmdb", name, {"192.0.2.0/24": {"country": {"iso_code": "DE"}}})
     (tmp_path / "rules").mkdir()
     (tmp_path / "rules" / "owner.toml").write_text(blocks("custom-rules.md")[0], "utf-8")
-    house = load_house(str(tmp_path / "bindwatch.toml"))
-    context = house.context(Context(trusted_domains=frozenset({"example.org"})))
+    customization = load_customization(str(tmp_path / "bindwatch.toml"))
+    context = customization.context(Context(trusted_domains=frozenset({"example.org"})))
     assert context.trusted_domains == {"example.com", "example.org"}
     assert context.break_glass == ("break-glass-*@example.com",)
-    assert house.settings.outside.groups == (str(tmp_path / "groups.json"),)
-    rules = {rule.id: rule for rule in house.log_rules(LOG_RULES)}
+    assert customization.settings.outside.groups == (str(tmp_path / "groups.json"),)
+    rules = {rule.id: rule for rule in customization.log_rules(LOG_RULES)}
     assert "user-agent-missing" not in rules
     assert "owner-granted-by-hand" in rules
     assert rules["user-managed-key"].severity is Severity.LOW
-    assert len(house.inventory_rules(INVENTORY_RULES)) == len(INVENTORY_RULES)
-    assert len(house.window_rules(WINDOW_RULES)) == len(WINDOW_RULES)
+    assert len(customization.inventory_rules(INVENTORY_RULES)) == len(INVENTORY_RULES)
+    assert len(customization.window_rules(WINDOW_RULES)) == len(WINDOW_RULES)
 
 
 def test_without_a_file_nothing_changes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    house = load_house()
-    assert house.log_rules(LOG_RULES) == LOG_RULES
-    assert house.context(Context(automation=("a",))).automation == ("a",)
+    customization = load_customization()
+    assert customization.log_rules(LOG_RULES) == LOG_RULES
+    assert customization.context(Context(automation=("a",))).automation == ("a",)
 
 
 def test_every_problem_is_said_with_its_line_and_field(tmp_path: Path) -> None:
@@ -150,7 +150,7 @@ def test_what_is_no_toml_is_said_with_its_line(tmp_path: Path, text: str, line: 
 
 def test_a_missing_file_or_folder_is_a_problem(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="cannot be read"):
-        load_house(str(tmp_path / "none.toml"))
+        load_customization(str(tmp_path / "none.toml"))
     (problem,) = problems(tmp_path, "custom_rules = 'gone'")
     assert problem == f"bindwatch.toml:1: custom_rules: {tmp_path}/gone: no such folder"
 
@@ -197,7 +197,7 @@ def test_an_exception_mutes_what_all_its_selectors_match_until_it_ends(tmp_path:
         '[[exception]]\nrule = "public-*"\nproject = "www"\nowner = "o"\nreason = "r"\nexpires = 2026-11-03\n'
         '[[exception]]\nsubject = "old"\nowner = "o"\nreason = "r"\nexpires = 2026-11-02\n'
     )
-    exemptions = load_house(str(path)).settings.exemptions
+    exemptions = load_customization(str(path)).settings.exemptions
     standing = exempting(finding(), exemptions, NOW)
     assert standing is not None
     assert standing.place == f"{path}:1"
@@ -235,7 +235,7 @@ def entry(timestamp: str, *, log: str = "activity", failed: bool = False) -> dic
 def test_a_change_window_is_in_its_zone(tmp_path: Path, timestamp: str, expected: bool | None) -> None:
     path = tmp_path / "bindwatch.toml"
     path.write_text('[[change_window]]\ndays = ["tue"]\nbegins = 09:00:00\nends = "17:00"\nzone = "Europe/Berlin"\n')
-    context = load_house(str(path)).context(Context())
+    context = load_customization(str(path)).context(Context())
     assert context.in_change_window(from_dict(entry(timestamp))) is expected
 
 
@@ -255,7 +255,7 @@ def test_a_threshold_is_raised(tmp_path: Path) -> None:
 
     path = tmp_path / "bindwatch.toml"
     path.write_text("[thresholds]\ndenial-burst = 50\n")
-    (rule,) = (rule for rule in load_house(str(path)).window_rules(WINDOW_RULES) if rule.id == "denial-burst")
+    (rule,) = (rule for rule in load_customization(str(path)).window_rules(WINDOW_RULES) if rule.id == "denial-burst")
 
     def row(calls: int) -> WindowRow:
         return WindowRow(ref=LogRef("l", "i", "t"), observed_at="2026-11-02T12:00:00Z", caller="user:a", calls=calls)

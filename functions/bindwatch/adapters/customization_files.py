@@ -5,29 +5,29 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, TypeVar
 
+from bindwatch.customization.customization import Customization
+from bindwatch.customization.settings_file import DEFAULT_FILE, KnownRules, OutsideFiles, check_rules, read_settings
 from bindwatch.errors import ConfigError, InputError
-from bindwatch.house.house import House
-from bindwatch.house.settings_file import DEFAULT_FILE, KnownRules, OutsideFiles, check_rules, read_settings
 from bindwatch.model.log_entry import decode
 from bindwatch.model.outside import AddressList, Outside, Places
 from bindwatch.rule import Context
 
 if TYPE_CHECKING:  # most commands run without rules of the user's own, and start without what those need
-    from bindwatch.house.custom_rules import CaseText, CustomRule
-    from bindwatch.house.rule_cases import CaseResult
+    from bindwatch.customization.custom_rules import CaseText, CustomRule
+    from bindwatch.customization.rule_cases import CaseResult
 
 L = TypeVar("L", AddressList, frozenset[str])
 _MOST_TOLD: Final = 5
 
 
-def load_house(path: str = "") -> House:
+def load_customization(path: str = "") -> Customization:
     """What the settings file says; without a path, the one in the current folder, if there is one.
 
     Raises ConfigError with every problem of the file and of the rules it names.
     """
     if not path:
         if not Path(DEFAULT_FILE).is_file():
-            return House()
+            return Customization()
         path = DEFAULT_FILE
     from bindwatch.rules import WINDOW_RULES
 
@@ -59,7 +59,7 @@ def load_house(path: str = "") -> House:
     )
     outside, notes = _read_outside(named)
     settings = replace(settings, outside=named)
-    return House(settings=settings, custom=custom, file=path, outside=outside, notes=notes)
+    return Customization(settings=settings, custom=custom, file=path, outside=outside, notes=notes)
 
 
 def _read_outside(named: OutsideFiles) -> tuple[Outside, tuple[str, ...]]:
@@ -67,7 +67,7 @@ def _read_outside(named: OutsideFiles) -> tuple[Outside, tuple[str, ...]]:
 
     Raises ConfigError where one cannot be read, or where a list holds nothing that can be used.
     """
-    from bindwatch.house.outside_lists import read_addresses, read_keys
+    from bindwatch.customization.outside_lists import read_addresses, read_keys
 
     problems: list[str] = []
     notes: list[str] = []
@@ -114,7 +114,7 @@ def _read_lists(
 
 def load_rules(directory: str) -> "tuple[CustomRule, ...]":
     """The rules of a folder (or of one file). Raises ConfigError with every problem of all of them."""
-    from bindwatch.house.custom_rules import merged, read_rule
+    from bindwatch.customization.custom_rules import merged, read_rule
 
     place = Path(directory)
     if not place.exists():
@@ -133,7 +133,7 @@ def load_rules(directory: str) -> "tuple[CustomRule, ...]":
 
 def judge_cases(custom: "CustomRule", context: Context) -> "list[CaseResult]":
     """How the cases of a rule went, and which it lacks."""
-    from bindwatch.house.rule_cases import judge_case, lacking, unreadable
+    from bindwatch.customization.rule_cases import judge_case, lacking, unreadable
 
     results = list(lacking(custom))
     for case in custom.cases:

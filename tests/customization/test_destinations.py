@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from bindwatch.adapters.house_files import load_house
+from bindwatch.adapters.customization_files import load_customization
+from bindwatch.customization.destinations import Directory, GroupBy, Kind
 from bindwatch.errors import ConfigError
-from bindwatch.house.destinations import Directory, GroupBy, Kind
-from house.test_settings_file import blocks
+from customization.test_settings_file import blocks
 from sample_alerts import alert, baseline
 
 TEXT = """
@@ -56,7 +56,7 @@ labels = { stage = "prod" }
 
 def directory(folder: Path, text: str = TEXT) -> Directory:
     (folder / "bindwatch.toml").write_text(text, "utf-8")
-    return load_house(str(folder / "bindwatch.toml")).settings.directory
+    return load_customization(str(folder / "bindwatch.toml")).settings.directory
 
 
 def problems(folder: Path, text: str) -> list[str]:

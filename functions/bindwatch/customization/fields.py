@@ -6,8 +6,8 @@ from collections.abc import Callable, Collection, Mapping
 from datetime import UTC, date, datetime
 from typing import Any, Final, TypeVar
 
+from bindwatch.customization.toml_lines import Path, lines_of
 from bindwatch.errors import ConfigError
-from bindwatch.house.toml_lines import Path, lines_of
 
 T = TypeVar("T")
 D = TypeVar("D")

@@ -5,9 +5,9 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from bindwatch.access.conditions import PARTS_OF_TIME, compiled_program
+from bindwatch.customization.entry_fields import AUDIT_FIELDS, FIELDS, FUNCTIONS, GRANT_FIELDS, functions_of
+from bindwatch.customization.fields import near
 from bindwatch.errors import InputError
-from bindwatch.house.entry_fields import AUDIT_FIELDS, FIELDS, FUNCTIONS, GRANT_FIELDS, functions_of
-from bindwatch.house.fields import near
 from bindwatch.model.log_entry import LogEntry, from_dict
 from bindwatch.rule import Context
 

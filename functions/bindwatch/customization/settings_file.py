@@ -6,10 +6,10 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, time, tzinfo
 from typing import Final
 
-from bindwatch.house.destinations import FIELDS as DIRECTORY_FIELDS
-from bindwatch.house.destinations import Directory, read_directory
-from bindwatch.house.exemptions import SELECTORS, Exemption
-from bindwatch.house.fields import Fields, Source, near
+from bindwatch.customization.destinations import FIELDS as DIRECTORY_FIELDS
+from bindwatch.customization.destinations import Directory, read_directory
+from bindwatch.customization.exemptions import SELECTORS, Exemption
+from bindwatch.customization.fields import Fields, Source, near
 from bindwatch.model.change_window import DAYS, ChangeWindow
 from bindwatch.model.finding import Category, Severity
 

@@ -3,9 +3,9 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from bindwatch.customization.custom_rules import CaseText, CustomRule
 from bindwatch.engine import Engine
 from bindwatch.errors import InputError
-from bindwatch.house.custom_rules import CaseText, CustomRule
 from bindwatch.model.log_entry import LogEntry
 from bindwatch.rule import Context
 

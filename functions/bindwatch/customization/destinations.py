@@ -7,7 +7,7 @@ from enum import StrEnum
 from typing import Final
 from urllib.parse import urlsplit
 
-from bindwatch.house.fields import Fields, near
+from bindwatch.customization.fields import Fields, near
 from bindwatch.model.finding import Category, Severity
 from bindwatch.pipeline.announced import Announced
 

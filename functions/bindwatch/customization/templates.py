@@ -5,8 +5,8 @@ import shlex
 from collections.abc import Mapping
 from typing import Any, Final
 
-from bindwatch.house.entry_fields import BODIES, FIELDS, GRANT_FIELDS
-from bindwatch.house.fields import near
+from bindwatch.customization.entry_fields import BODIES, FIELDS, GRANT_FIELDS
+from bindwatch.customization.fields import near
 from bindwatch.model.log_entry import LogEntry
 from bindwatch.rule import Context
 

@@ -6,15 +6,15 @@ from pathlib import Path
 
 import pytest
 
-from bindwatch.adapters.house_files import judge_cases, load_rules
+from bindwatch.adapters.customization_files import judge_cases, load_rules
+from bindwatch.customization.entry_fields import FIELDS
 from bindwatch.engine import Engine
 from bindwatch.errors import ConfigError
-from bindwatch.house.entry_fields import FIELDS
 from bindwatch.model.finding import Severity
 from bindwatch.model.log_entry import from_dict
 from bindwatch.rule import Context
 from bindwatch.rules.sink_filter import sink_filter
-from house.test_settings_file import blocks
+from customization.test_settings_file import blocks
 
 RULE = """\
 id = "our-rule"
