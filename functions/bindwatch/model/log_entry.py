@@ -374,6 +374,11 @@ class LogEntry:
         """The response as logged."""
         return read_document(self.payload.response)
 
+    @property
+    def answered_with_error(self) -> bool:
+        """Whether the response is an error: Compute Engine and older APIs write one there, with a status or without."""
+        return self.response.has("error")
+
     @lazily
     def metadata(self) -> Document:
         """The service's own metadata."""

@@ -131,7 +131,7 @@ def service_account_attached(entry: LogEntry, context: Context) -> Iterator[Matc
         return
     if not all(check.granted for check in checked):
         return
-    if not _attaches(entry):
+    if not _attaches(entry) or entry.answered_with_error:
         return
     caller = entry.caller
     severity, why = weight_of_caller(entry, context)
@@ -166,10 +166,13 @@ def service_account_attached(entry: LogEntry, context: Context) -> Iterator[Matc
 
 
 def _attaches(entry: LogEntry) -> bool:
-    """Whether a machine was made with an account: that is asked for by a permission of its own."""
+    """Whether a machine was made with an account: Compute Engine asks for that by a permission of its own.
+
+    It refuses the whole call where it refuses one of its checks.
+    """
     if not entry.method.endswith((".instances.insert", ".instances.bulkInsert")) or not entry.permissions:
         return True
-    return _SETS_ACCOUNT in entry.granted_permissions or bool(attached_account(entry))
+    return _SETS_ACCOUNT in entry.granted_permissions and all(check.granted for check in entry.permissions)
 
 
 def _homes(caller: Principal | None, account: Principal | None, context: Context) -> tuple[str, str]:

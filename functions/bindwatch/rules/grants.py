@@ -450,6 +450,8 @@ def project_ownership_invited(entry: LogEntry, context: Context) -> Iterator[Mat
     Colleagues (of a trusted domain; without settings, of the domain of who invites) are left to `privileged-role`,
     which sees the grant when they accept. The acceptance is logged as a policy change without the name of who invited.
     """
+    if entry.answered_with_error:
+        return
     member = entry.request.text("member") or "somebody"
     email = member.rpartition(":")[2]
     domain = email.rpartition("@")[2].lower()

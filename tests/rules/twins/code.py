@@ -210,11 +210,14 @@ def _by_what_it_shows() -> Iterator[Twin]:
         ("shown with its account", True, held, {"request": asked}),
         ("checks in another order", True, dict(reversed(held.items())), {"request": asked}),
         ("request that was cut", True, held, {"request": "..."}),
+        ("address refused", False, held | {"compute.subnetworks.useExternalIp": REFUSED}, {"request": asked}),
+        ("account asked for, not checked", False, dict(list(held.items())[:5]), {"request": asked}),
         (
             "account refused", False, held | {"compute.instances.setServiceAccount": REFUSED},
             {"request": asked, "status": DENIED},
         ),
         ("there already", False, held, {"response": {"error": {"code": 409}}, "status": {"code": 6}}),
+        ("answered with an error", False, held, {"request": asked, "response": {"error": {"code": 409}}}),
         ("end of the call", False, None, {"request": {"@type": "type.googleapis.com/compute.instances.insert"}}),
     ):  # fmt: skip
         yield Twin(machine, story, expected, entry(compute, insert, checks=checks, kind="gce_instance", **more))

@@ -322,11 +322,13 @@ def _of_accounts() -> Iterator[Twin]:
     read = entry("iam.googleapis.com", "google.iam.admin.v1.GetIAMPolicy", log=DATA_ACCESS, **account)
     yield Twin(impersonation, "read", False, read)
     friend = {"member": "user:eve@gmail.com", "projectId": "shop-prod"}
-    refusal = {"response": {"error": {"code": 403}}, "status": DENIED}
+    answer = {"response": {"error": {"code": 403}}}
+    refusal = answer | {"status": DENIED}
     stranger = {"member": "user:bob@other.example", "projectId": "shop-prod"}
     for story, expected, method, who, more in (
         ("stranger, by a pipeline", True, "InsertProjectOwnershipInvite", PIPELINE, {"request": stranger}),
         ("refused", False, "InsertProjectOwnershipInvite", PERSON, {"request": friend, **refusal}),
+        ("answered with an error", False, "InsertProjectOwnershipInvite", PERSON, {"request": friend, **answer}),
         ("project deleted", False, "DeleteProject", PERSON, {"request": {"projectId": "shop-prod"}}),
     ):
         yield Twin(invited, story, expected, entry(_CRM, method, who, **more))
