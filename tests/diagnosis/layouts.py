@@ -170,15 +170,18 @@ def snake_export(world: World) -> Files:
 # ---- what a person types -------------------------------------------------------------------------
 
 
-def _by_hand(world: World, *, policies: Callable[[str], str], wide: bool) -> Iterator[tuple[str, Any]]:
+def _by_hand(
+    world: World, *, policies: Callable[[str], str], wide: bool, place: str = "{name}-{kind}"
+) -> Iterator[tuple[str, Any]]:
     """Documents as `describe`, `list` and `kubectl get` print them, each with a name a person would give it."""
     for path, value in world.files.items():
         words = path.split("/")
         what = words[-1].removesuffix(".json")
         project = words[1] if words[0] == "projects" else ""
         if words[0] == "clusters":
-            cluster = words[1].rpartition("_")[2]
-            yield from ((f"{cluster}-{name}", item) for name, item in _kubectl(what, value, wide=wide))
+            name = words[1].rpartition("_")[2]
+            for kind, item in _kubectl(what, value, wide=wide):
+                yield place.format(name=name, context=f"gke_{words[1]}", kind=kind), item
         elif words[0] == "resources" or what == "iam-policy":
             subject = unquote(words[1]).rpartition("/")[2] if len(words) < 4 else words[3]
             yield policies(subject), value if value["bindings"] else {"etag": value["etag"]}
@@ -208,9 +211,17 @@ def by_hand(world: World) -> Files:
 
 
 def of_namespace(world: World) -> Files:
-    """As by hand, and kubectl was asked for one namespace only, in YAML."""
-    documents = _by_hand(world, policies=lambda subject: f"{subject}.policy", wide=False)
-    return {f"{name}.yaml": yaml.safe_dump(value) for name, value in documents} | _log(world, lines=False)
+    """As by hand, and kubectl was asked for one namespace only, in YAML, into a folder for each context.
+
+    The project has two more clusters of which nothing else is known, one of the same name in another place.
+    """
+    documents = dict(
+        _by_hand(world, policies=lambda subject: f"{subject}.policy", wide=False, place="{context}/{kind}")
+    )
+    for name, location in (("idle", world.location), ("main", "us-east1")):
+        link = f"https://container.googleapis.com/v1/projects/{PROJECT}/locations/{location}/clusters/{name}"
+        documents[f"cluster-{name}-{location}"] = {"name": name, "location": location, "selfLink": link}
+    return {f"{name}.yaml": yaml.safe_dump(value) for name, value in documents.items()} | _log(world, lines=False)
 
 
 def bundle(world: World) -> Files:

@@ -72,6 +72,16 @@ def test_a_damaged_file_exits_with_2(tmp_path: Path) -> None:
     assert run(folder, "--all")[0] == 2
 
 
+def test_what_of_the_input_was_guessed_or_not_used_is_said(tmp_path: Path) -> None:
+    folder = write(healthy(), tmp_path)
+    (folder / "dump.json").write_text(json.dumps({"bindings": [{"role": "roles/viewer", "members": []}]}))
+    (folder / "notes.json").write_text(json.dumps({"remember": "the milk"}))
+    words = ["diagnose", str(folder), "--all", "--as-of", "2026-11-20T12:00:00"]
+    said = CliRunner().invoke(cli, words, standalone_mode=False).stderr
+    assert "two different policies in the input" in said
+    assert "not used: 1 JSON values of no kind we know" in said
+
+
 def test_text_has_chain_cause_and_fix(tmp_path: Path) -> None:
     folder = write(healthy().twin(BROKEN.break_it), tmp_path)
     _, output = run(folder, KSA, "-n", NS)

@@ -2,14 +2,31 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from bindwatch.diagnosis.chain import Diagnosis, diagnose
 from bindwatch.diagnosis.select import Question, all_cases, cases
 from bindwatch.errors import InputError
+from diagnosis.layouts import LAYOUTS, read
 from diagnosis.twins import TWINS, caller
 from diagnosis.twins import member as name_member
-from diagnosis.world import FLEET, KSA, MEMBER, NS, POOL, PROJECT, World, healthy, mint, pod_spec, set_policy
+from diagnosis.world import (
+    FLEET,
+    KSA,
+    LOCATION,
+    MEMBER,
+    NS,
+    POOL,
+    PROJECT,
+    World,
+    container_log,
+    healthy,
+    mint,
+    pod_spec,
+    set_policy,
+)
 
 
 def all_of(world: World) -> list[Diagnosis]:
@@ -73,6 +90,38 @@ def test_a_cluster_outside_gke_without_token_volume() -> None:
         spec.clear()
         spec.update(pod_spec("direct"))
     assert roots(world) == ["projected-token-volume-missing"]
+
+
+@pytest.mark.parametrize("layout", ["by-hand", "of-namespace"])
+def test_what_runs_in_a_cluster_outside_gke_is_found_by_the_name_of_its_membership(layout: str, tmp_path: Path) -> None:
+    world = attached()
+    world.policy("gsa")[0]["role"] = "roles/iam.serviceAccountUser"
+    (case,) = cases(read(world, LAYOUTS[layout], tmp_path), Question(namespace=NS, subject=KSA))
+    diagnosis = diagnose(case)
+    assert diagnosis.style == "fleet"
+    assert diagnosis.root is not None
+    assert diagnosis.root.cause.id == "role-cannot-mint"
+
+
+def test_a_token_for_a_pool_shows_a_fleet_though_neither_cluster_nor_membership_was_seen() -> None:
+    world = attached()
+    del world[f"projects/{FLEET}/memberships.json"]
+    (diagnosis,) = all_of(world)
+    assert diagnosis.root is None
+    assert diagnosis.style == "fleet"
+    assert "fleet-pool-mismatch" in [item.cause.id for item in diagnosis.not_checked]
+
+
+@pytest.mark.parametrize("seen", [True, False])
+def test_a_log_tells_that_a_name_does_not_resolve_whatever_network_policies_were_seen(seen: bool) -> None:
+    world = healthy()
+    if not seen:
+        del world[f"clusters/{PROJECT}_{LOCATION}_main/networkpolicies.json"]
+    world.logs = [container_log("GaxiosError: reason: getaddrinfo EAI_AGAIN metadata.google.internal.")]
+    (diagnosis,) = all_of(world)
+    assert diagnosis.root is not None
+    assert diagnosis.root.cause.id == "dns-cannot-resolve-metadata"
+    assert ("network policies" in diagnosis.root.found.fix.outside) is not seen
 
 
 def test_an_application_that_uses_no_google_cloud_is_left_alone() -> None:

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from bindwatch.diagnosis.causes import CAUSE_BY_ID
 from bindwatch.diagnosis.chain import diagnose, ranked
-from bindwatch.diagnosis.symptoms import SYMPTOMS, named_api, named_permission, ranked_causes, recognise
+from bindwatch.diagnosis.symptoms import SYMPTOMS, decided_causes, named_api, named_permission, ranked_causes, recognise
 from diagnosis.texts import HELD_OUT, TUNED_ON
 from diagnosis.twins import TWINS
 from diagnosis.world import healthy
@@ -101,6 +101,18 @@ TEXTS: tuple[tuple[str, str], ...] = (
     ("projected-token-volume-missing", "open /var/run/secrets/tokens/gcp-ksa/token: no such file or directory"),
     ("token-not-refreshed", "oauth2: token has expired"),
     (
+        "gsa-not-found",
+        "ERROR: (gcloud.storage.ls) There was a problem refreshing your current auth tokens: (\"Failed to retrieve"
+        " http://metadata.google.internal/computeMetadata/v1/instance/service-accounts/default/token from the Google"
+        f" Compute Engine metadata service. Status: 404 Response:\\nb'Unable to generate access token; IAM returned 404"
+        f" Not Found: Not found; Gaia id not found for email {GSA}\\n'\",)",
+    ),
+    (
+        "unsupported-metadata-path",
+        "requests.exceptions.HTTPError: 404 Client Error: Not Found for url:"
+        " http://metadata.google.internal/computeMetadata/v1/instance/attributes/kube-env",
+    ),
+    (
         "fleet-pool-mismatch",
         '{"error":"invalid_target","error_description":"The target service indicated by the \\"audience\\" parameters'
         ' is invalid."}',
@@ -122,6 +134,43 @@ def test_the_cause_a_thread_found_is_among_the_first_three(texts: tuple[tuple[st
 def test_every_listed_cause_exists() -> None:
     for symptom in SYMPTOMS:
         assert set(symptom.causes) | set(symptom.decides) <= CAUSE_BY_ID.keys()
+
+
+@pytest.mark.parametrize(
+    ("text", "symptoms"),
+    [
+        (
+            "googleapi: Error 403: IAM Service Account Credentials API has not been used in project 111111111111 before"
+            " or it is disabled., accessNotConfigured",
+            ["api-disabled"],
+        ),
+        (
+            'pods "cart-" is forbidden: error looking up service account a/b: serviceaccount "b" not found',
+            ["ksa-missing"],
+        ),
+        (
+            f"Unexpected Error code 403 trying to get security access token: IAM returned 403 Forbidden: {DENIED}",
+            ["mint-denied"],
+        ),
+        ("PermissionDenied: 403 Request had insufficient authentication scopes.", ["scopes"]),
+        ("401 Request had invalid authentication credentials. reason: ACCOUNT_STATE_INVALID", ["gsa-disabled"]),
+    ],
+)
+def test_what_any_refusal_says_adds_nothing_to_a_telling_text(text: str, symptoms: list[str]) -> None:
+    assert [item.id for item in recognise(text)] == symptoms
+
+
+def test_what_a_text_shows_by_itself_stays_before_guesses_where_the_inventory_has_moved_on() -> None:
+    text = "403 Permission denied: API [iamcredentials.googleapis.com] not enabled on project [shop-prod]"
+    diagnosis = diagnose(healthy().case())
+    assert "iamcredentials-api-disabled" in {cause.id for cause, _ in diagnosis.ruled_out}
+    assert ranked(diagnosis, ranked_causes(text), decided_causes(text))[0] == "iamcredentials-api-disabled"
+
+
+def test_causes_of_accounts_are_not_offered_to_a_workload_without_one() -> None:
+    text = "Caller does not have storage.objects.list access to the Google Cloud Storage bucket."
+    order = ranked(diagnose(healthy("direct").case()), ranked_causes(text))
+    assert order.index("gsa-recreated") > order.index("direct-grant-missing")
 
 
 def test_checks_decide_between_causes_of_one_text() -> None:

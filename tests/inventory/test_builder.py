@@ -1,3 +1,5 @@
+import pytest
+
 from bindwatch.inventory import UNKNOWN_CLUSTER, Inventory, InventoryBuilder, Origin, Part, Sight
 from bindwatch.inventory.clusters import Cluster, FleetMembership, NodePool
 from bindwatch.inventory.hierarchy import EnabledService, Folder, Project
@@ -130,6 +132,32 @@ def test_objects_go_to_the_cluster_of_their_directory_or_the_only_one_or_nowhere
     assert inventory.has(Part.KUBERNETES_SERVICE_ACCOUNTS, f"{two.name}/k8s/namespaces/shop")
     assert not inventory.has(Part.KUBERNETES_SERVICE_ACCOUNTS, two.name)
     assert not inventory.has(Part.KUBERNETES_SERVICE_ACCOUNTS, one.name)
+
+
+@pytest.mark.parametrize(
+    ("file", "location", "name"),
+    [
+        ("in/kiln-a/pods.json", "us-east4-b", "kiln-a"),
+        ("in/kiln-a/kiln-b-pods.json", "us-east4", "kiln-b"),
+        ("kiln-b/namespaces/shop/pods.json", "us-east4", "kiln-b"),
+        ("in/gke_shop-prod_us-east4_main.json", "us-east4", "main"),
+        ("in/shop-prod/europe-west4/main/pods.json", "europe-west4", "main"),
+        ("in/main/pods.json", "-", "-"),
+        ("in/kiln-all/pods.json", "-", "-"),
+        ("dock-7/pods.json", "global", "dock-7"),
+    ],
+)
+def test_the_path_of_a_file_names_one_of_several_clusters(file: str, location: str, name: str) -> None:
+    builder = InventoryBuilder()
+    for where, cluster in (("us-east4-b", "kiln-a"), ("us-east4", "kiln-b"), ("us-east4", "main"),
+                           ("europe-west4", "main")):  # fmt: skip
+        full = cluster_name("shop-prod", where, cluster)
+        builder.add(Cluster(name=full, id=cluster, project="shop-prod", location=where), Origin("clusters.json", 1))
+    membership = "//gkehub.googleapis.com/projects/hub/locations/global/memberships/dock-7"
+    builder.add(FleetMembership(name=membership, id="dock-7", project="hub"), Origin("memberships.json", 1))
+    builder.add(KubernetesServiceAccount(cluster="", namespace="shop", name="cart"), Origin(file, 1))
+    project = {"-": "-", "global": "hub"}.get(location, "shop-prod")
+    assert builder.build().ksa(cluster_name(project, location, name), "shop", "cart") is not None
 
 
 def test_only_a_list_with_kube_system_stands_for_the_whole_cluster() -> None:

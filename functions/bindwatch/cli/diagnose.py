@@ -21,7 +21,14 @@ from bindwatch.diagnosis.effect import effect
 from bindwatch.diagnosis.probe import Answer, ProbeResult, judge_probe, plan_of, symptoms_of
 from bindwatch.diagnosis.record import diagnosis_record
 from bindwatch.diagnosis.select import Question, all_cases, cases
-from bindwatch.diagnosis.symptoms import SYMPTOM_BY_ID, named_api, named_permission, ranked_causes, recognise
+from bindwatch.diagnosis.symptoms import (
+    SYMPTOM_BY_ID,
+    decided_causes,
+    named_api,
+    named_permission,
+    ranked_causes,
+    recognise,
+)
 from bindwatch.errors import BackendError, InputError
 from bindwatch.knowledge.roles import RoleCatalogue
 from bindwatch.model.finding import AssetRef, LogRef, Severity
@@ -145,7 +152,7 @@ def command(
             _write_error(text, tuple(diagnoses), form, paint)
     sys.stdout.flush()
     if not quiet:
-        _summary(diagnoses, reading)
+        _summary(diagnoses, reading, inputs.inventory.notes)
     if reading.problems:
         return 2
     return int(any(item.root is not None for item in diagnoses))
@@ -303,14 +310,14 @@ def _error_record(text: str, diagnosis: Diagnosis | None) -> dict[str, object]:
     return {
         "symptoms": [item.id for item in recognise(text)],
         "permission": named_permission(text) or None,
-        "causes": list(ranked(diagnosis, causes) if diagnosis is not None else causes),
+        "causes": list(ranked(diagnosis, causes, decided_causes(text)) if diagnosis is not None else causes),
     }
 
 
 def _write_error(text: str, diagnoses: tuple[Diagnosis, ...], form: str, paint: Paint) -> None:
     causes = ranked_causes(text)
     if diagnoses:
-        causes = ranked(diagnoses[0], causes)
+        causes = ranked(diagnoses[0], causes, decided_causes(text))
     symptoms = recognise(text)
     if form == "json":
         json.dump(_error_record(text, None), sys.stdout, indent=2)
@@ -330,8 +337,12 @@ def _write_error(text: str, diagnoses: tuple[Diagnosis, ...], form: str, paint: 
         sys.stdout.write(f"  {number}. {cause}: {CAUSE_BY_ID[cause].title}\n")
 
 
-def _summary(diagnoses: list[Diagnosis], reading: Reading) -> None:
+def _summary(diagnoses: list[Diagnosis], reading: Reading, notes: tuple[str, ...]) -> None:
     broken = sum(item.root is not None for item in diagnoses)
     sys.stderr.write(f"{len(diagnoses)} workloads, {broken} with a finding; read {reading.files} files\n")
+    for note in notes[:20]:
+        sys.stderr.write(f"note: {printable(note)}\n")
+    for what, count in reading.not_judged.most_common(5):
+        sys.stderr.write(f"not used: {count:,} {printable(what)}\n")
     for problem in reading.problems[:20]:
         sys.stderr.write(f"could not be read: {printable(str(problem))}\n")

@@ -212,10 +212,10 @@ class Case:
     def is_fleet(self) -> bool:
         """Whether its tokens are meant to come through a fleet: a projected token, or a cluster outside GKE."""
         membership = self.membership
-        if self.cluster is None:
-            return membership is not None
         if self.audiences:
             return True
+        if self.cluster is None:
+            return membership is not None
         if membership is None:
             return False
         if not self.cluster.identity_pool:

@@ -208,17 +208,17 @@ def _steps(outcomes: tuple[tuple[Cause, Outcome], ...]) -> tuple[StepResult, ...
     return tuple(results)
 
 
-def ranked(diagnosis: Diagnosis, causes: tuple[str, ...]) -> tuple[str, ...]:
+def ranked(diagnosis: Diagnosis, causes: tuple[str, ...], decided: tuple[str, ...] = ()) -> tuple[str, ...]:
     """The causes an error text can have, in the light of the checks: what was found, then what is open, then the rest.
 
-    What was ruled out comes last: the text may stand for something that is over.
+    What was ruled out, or cannot be the case with such a workload, comes last: the text may stand for something that is
+    over. But what the text shows by itself (`decided`) stays before all guesses.
     """
     held = [blame.cause.id for blame in (diagnosis.root, *diagnosis.others) if blame is not None]
-    out = {cause.id for cause, _ in diagnosis.ruled_out}
-    open_causes = [cause for cause in causes if cause not in held and cause not in out]
-    gone = [cause for cause in causes if cause in out and cause not in held]
-    first = [cause for cause in held if cause in causes] or held
-    return tuple(dict.fromkeys((*first, *held, *open_causes, *gone)))
+    open_ones = {cause.id for cause, outcome in diagnosis.outcomes if isinstance(outcome, Unknown)}
+    first = [cause for cause in held if cause in causes]
+    still = [cause for cause in causes if cause in open_ones]
+    return tuple(dict.fromkeys((*first, *decided, *held, *still, *causes)))
 
 
 def cause(cause_id: str) -> Cause:

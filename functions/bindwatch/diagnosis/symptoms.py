@@ -15,18 +15,28 @@ _LONGEST: Final = 20_000
 
 @dataclass(frozen=True, slots=True)
 class Symptom:
-    """One kind of error text. `decides` are the causes that the text alone shows, without a look at anything else."""
+    """One kind of error text.
+
+    `decides` are the causes that the text alone shows, without a look at anything else. `hides` are the symptoms whose
+    words such a text has as well, and which say less: any refusal is a 403.
+    """
 
     id: str
     title: str
     pattern: re.Pattern[str]
     causes: tuple[str, ...]
     decides: tuple[str, ...] = ()
+    hides: frozenset[str] = frozenset()
 
 
-def _symptom(name: str, title: str, pattern: str, causes: str, decides: str = "") -> Symptom:
+def _symptom(name: str, title: str, pattern: str, causes: str, decides: str = "", hides: str = "") -> Symptom:
     return Symptom(
-        name, title, re.compile(pattern, re.IGNORECASE | re.DOTALL), tuple(causes.split()), tuple(decides.split())
+        name,
+        title,
+        re.compile(pattern, re.IGNORECASE | re.DOTALL),
+        tuple(causes.split()),
+        tuple(decides.split()),
+        frozenset(hides.split()),
     )
 
 
@@ -43,6 +53,8 @@ _OTHER_API: Final = (
     r"(?!iamcredentials\.|iam\.|sts\.)[a-z]+\.googleapis\.com"
 )
 _MDS: Final = r"(?:169\.254\.169\.25[24]|metadata\.google\.internal|computeMetadata|Compute Engine metadata)"
+# The paths of tokens are always there: a 404 for one tells of the account.
+_BUT_OF_TOKENS: Final = r"(?!instance/service-accounts/[^\s/]+/(?:token|identity))"
 _LATE: Final = r"(?:i/o timeout|timed? ?out|timeout|deadline exceeded|ETIMEDOUT)"
 
 # The more telling a text, the earlier it stands: of several symptoms in one text, the first leads.
@@ -53,12 +65,14 @@ SYMPTOMS: Final[tuple[Symptom, ...]] = (
         r"vpcServiceControlsUniqueIdentifier|SECURITY_POLICY_VIOLATED|prohibited by organization'?s policy",
         "vpc-sc-blocked org-policy-blocked",
         "vpc-sc-blocked",
+        hides="target-denied",
     ),
     _symptom(
         "other-api-disabled",
         "an API that the call needs is switched off",
         rf"{_API_OFF}[^\n]{{0,400}}{_OTHER_API}|{_OTHER_API}[^\n]{{0,400}}{_API_OFF}",
         "iamcredentials-api-disabled",
+        hides="api-disabled gsa-disabled target-denied",
     ),
     _symptom(
         "api-disabled",
@@ -69,6 +83,7 @@ SYMPTOMS: Final[tuple[Symptom, ...]] = (
         r"|API \[iamcredentials\.googleapis\.com\] not enabled",
         "iamcredentials-api-disabled",
         "iamcredentials-api-disabled",
+        hides="gsa-disabled target-denied",
     ),
     _symptom(
         "constraint",
@@ -87,6 +102,7 @@ SYMPTOMS: Final[tuple[Symptom, ...]] = (
         r"|denied by the deny policy|(?:by|due to|because of) (?:an? |the )?(?:IAM )?deny (?:policy|rule)",
         "deny-policy",
         "deny-policy",
+        hides="target-denied",
     ),
     _symptom(
         "boundary",
@@ -94,6 +110,7 @@ SYMPTOMS: Final[tuple[Symptom, ...]] = (
         r"principal.?access.?boundar|not eligible to access",
         "principal-access-boundary",
         "principal-access-boundary",
+        hides="target-denied",
     ),
     _symptom(
         "scopes",
@@ -101,6 +118,7 @@ SYMPTOMS: Final[tuple[Symptom, ...]] = (
         r"insufficient authentication scopes|ACCESS_TOKEN_SCOPE_INSUFFICIENT|insufficient_scope"
         r"|Insufficient Permission\b(?!s)",
         "workload-identity-disabled node-pool-not-gke-metadata node-scopes-too-narrow host-network mixed-node-pools",
+        hides="target-denied",
     ),
     _symptom(
         "quota",
@@ -128,6 +146,7 @@ SYMPTOMS: Final[tuple[Symptom, ...]] = (
         r"non-empty audience|audience (?:parameter|query)[^\n]{0,40}(?:required|missing)|missing[^\n]{0,20}audience",
         "audience-missing",
         "audience-missing",
+        hides="token-not-defined",
     ),
     _symptom(
         "fleet-audience",
@@ -216,6 +235,7 @@ SYMPTOMS: Final[tuple[Symptom, ...]] = (
         r"|pods? [^\n]{0,120} is forbidden: [^\n]{0,60}service ?account",
         "ksa-not-found default-ksa-used",
         "ksa-not-found",
+        hides="gsa-unknown target-denied",
     ),
     _symptom(
         "gsa-unknown",
@@ -239,6 +259,7 @@ SYMPTOMS: Final[tuple[Symptom, ...]] = (
         r"|disabled service account",
         "gsa-disabled",
         "gsa-disabled",
+        hides="federated-rejected",
     ),
     _symptom(
         "not-a-pod",
@@ -250,7 +271,8 @@ SYMPTOMS: Final[tuple[Symptom, ...]] = (
     _symptom(
         "path",
         "the metadata server does not have the path",
-        r"no child \\?[\"']|Reason: \\?[\"']?NOT_FOUND|computeMetadata/v1/[^\n]{0,200}\b404\b"
+        r"no child \\?[\"']|Reason: \\?[\"']?NOT_FOUND"
+        rf"|computeMetadata/v1/{_BUT_OF_TOKENS}[^\n]{{0,200}}\b404\b|\b404\b[^\n]{{0,120}}computeMetadata/v1/{_BUT_OF_TOKENS}"
         r"|metadata[^\n]{0,80}\b404\b[^\n]{0,60}not found"
         r"|Failed to retrieve http://[^\n]{0,200}recursive=true[^\n]{0,200}404",
         "unsupported-metadata-path annotation-missing workload-identity-disabled",
@@ -262,6 +284,7 @@ SYMPTOMS: Final[tuple[Symptom, ...]] = (
         r"implicitDelegation|(?:failed|unable) to impersonate|impersonate: status code 403"
         r"|impersonat\w+[^\n]{0,200}getAccessToken|impersonated credentials?",
         "delegate-missing-token-creator role-cannot-mint binding-missing",
+        hides="target-denied",
     ),
     _symptom(
         "mint-denied",
@@ -274,6 +297,7 @@ SYMPTOMS: Final[tuple[Symptom, ...]] = (
         r"|failed to (?:get|generate)[^\n]{0,60}access token",
         "binding-missing member-malformed pool-of-another-project gsa-not-found role-cannot-mint"
         " annotation-shadows-direct-grant condition-not-met binding-removed propagation-delay",
+        hides="target-denied",
     ),
     _symptom(
         "exchange-denied",
@@ -281,6 +305,7 @@ SYMPTOMS: Final[tuple[Symptom, ...]] = (
         r"oauth2/google: status code 403|sts\.googleapis\.com[^\n]{0,200}\b40[03]\b|IAM_PERMISSION_DENIED"
         r"[^\n]{0,200}(?:workloadIdentityPool|svc\.id\.goog)",
         "fleet-pool-mismatch binding-missing projected-token-volume-missing",
+        hides="target-denied",
     ),
     _symptom(
         "token-expired",
@@ -335,6 +360,7 @@ SYMPTOMS: Final[tuple[Symptom, ...]] = (
         r"|getaddrinfo|ENOTFOUND|EAI_AGAIN|UnknownHost|server misbehaving|nodename nor servname)"
         r"|(?:no such host|UnknownHostException|ENOTFOUND|EAI_AGAIN|resolve)[^\n]{0,80}metadata",
         "dns-cannot-resolve-metadata network-policy-blocks-metadata",
+        "dns-cannot-resolve-metadata",
     ),
     _symptom(
         "metadata-unreachable",
@@ -403,10 +429,11 @@ SYMPTOM_BY_ID: Final = {item.id: item for item in SYMPTOMS}
 def recognise(text: str) -> tuple[Symptom, ...]:
     """The symptoms in a text, the most telling first; none where it says nothing of identity."""
     text = text[:_LONGEST]
-    found = tuple(item for item in SYMPTOMS if item.pattern.search(text))
-    if found[:1] == (SYMPTOM_BY_ID["other-api-disabled"],):
-        return tuple(item for item in found if item.id != "api-disabled")
-    return found
+    found: list[Symptom] = []
+    for item in SYMPTOMS:
+        if item.pattern.search(text) and not any(item.id in earlier.hides for earlier in found):
+            found.append(item)
+    return tuple(found)
 
 
 def ranked_causes(text: str) -> tuple[str, ...]:
@@ -416,14 +443,17 @@ def ranked_causes(text: str) -> tuple[str, ...]:
     one alone, within the order of the leading symptom.
     """
     symptoms = recognise(text)
-    order: dict[str, None] = {}
-    for item in symptoms[:1]:
-        order.update(dict.fromkeys(item.decides))
+    order = dict.fromkeys(decided_causes(text))
     for item in symptoms[:2]:
         order.update(dict.fromkeys(item.causes[:3]))
     for item in symptoms:
         order.update(dict.fromkeys(item.causes))
     return tuple(order)
+
+
+def decided_causes(text: str) -> tuple[str, ...]:
+    """The causes that a text shows by itself, by what is most telling in it."""
+    return tuple(cause for item in recognise(text)[:1] for cause in item.decides)
 
 
 def named_api(text: str) -> str:

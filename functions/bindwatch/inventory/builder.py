@@ -348,7 +348,7 @@ class InventoryBuilder:
     def build(self) -> Inventory:
         """The inventory of what was taken in so far.
 
-        Kubernetes objects without a cluster go to the one cluster of their directory, else to the one their file
+        Kubernetes objects without a cluster go to the one cluster of their directory, else to the one their path
         names, else to the only cluster there is, else to `UNKNOWN_CLUSTER`. Bare policies go likewise, by what their
         file names and which roles they grant: to a service account, the project, a bucket.
         """
@@ -393,7 +393,7 @@ class InventoryBuilder:
 
     def _kubernetes_scopes(self) -> frozenset[tuple[Part, str]]:
         scopes = set()
-        owners = self._owners(Cluster)
+        owners = self._owners(Cluster, FleetMembership)
         for part, cluster, namespace, file in self._kubernetes:
             name = self._scope(cluster) or owners.cluster(Origin(file)) or UNKNOWN_CLUSTER
             whole = namespace == "kube-system" or part in (Part.NODES, Part.NAMESPACES) or not namespace
@@ -402,7 +402,7 @@ class InventoryBuilder:
 
     def _settled(self) -> dict[type, dict[object, _Taken]]:
         result: dict[type, dict[object, _Taken]] = {}
-        owners = self._owners(Cluster, Project)
+        owners = self._owners(Cluster, FleetMembership, Project)
         clusters: dict[str, str] = {}
         for kind, items in self._taken.items():
             key_of = _KEYS.get(kind, _name)

@@ -4,14 +4,14 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
-from bindwatch.inventory.clusters import Cluster
+from bindwatch.inventory.clusters import Cluster, FleetMembership
 from bindwatch.inventory.coverage import Origin
 from bindwatch.inventory.hierarchy import Folder, Organization, Project
 from bindwatch.inventory.identities import ServiceAccount
 from bindwatch.inventory.resources import Bucket, Dataset, Secret
 from bindwatch.inventory.workloads import KubernetesServiceAccount
 from bindwatch.model.policy import Policy
-from bindwatch.model.resource import project_name, service_account_name
+from bindwatch.model.resource import cluster_name, project_name, service_account_name
 
 # Roles Google lets one grant on a service account: a bare policy with nothing else is that of one.
 _ON_SERVICE_ACCOUNTS: Final = ("roles/iam.serviceAccount", "roles/iam.workloadIdentityUser")
@@ -61,10 +61,16 @@ class Owners:
         return named or (self._project(origin) if roles or policy.audit_configs else "")
 
     def cluster(self, origin: Origin) -> str:
-        """The cluster of a Kubernetes object: the one of its directory, that its file names, or that is alone."""
-        near = {item.name for item, where in self._of(Cluster) if where.directory == origin.directory}
-        every = {item.name for item, _ in self._of(Cluster)}
-        return only(near) or self._named(words_of(origin), (Cluster,)) or only(every)
+        """The cluster of a Kubernetes object: the one of its directory, that its path names, or that is alone.
+
+        A cluster outside GKE is known by its membership in a fleet.
+        """
+        known = {item.name: where for item, where in self._of(Cluster)}
+        for item, where in self._of(FleetMembership):
+            if not item.cluster:
+                known[_outside_gke(item)] = where
+        near = {name for name, where in known.items() if where.directory == origin.directory}
+        return only(near) or _named_in_path(known, origin) or only(known)
 
     def project(self, origin: Origin) -> str:
         """The full name of the project that is alone in the directory, or in the input."""
@@ -104,7 +110,7 @@ class Owners:
         for kind in kinds:
             for item, _ in self._of(kind):
                 for name in _names_of(item):
-                    if len(name) > 1 and re.search(rf"(?<![a-z0-9]){re.escape(name)}(?![a-z0-9])", text):
+                    if _has_word(text, name):
                         best.setdefault(len(name), set()).add(item.name)
         return only(best[max(best)]) if best else ""
 
@@ -121,6 +127,34 @@ def _names_of(item: Any) -> Iterator[str]:
             yield item.number
         case _:
             yield item.name.rpartition("/")[2].lower()
+
+
+def _outside_gke(membership: FleetMembership) -> str:
+    location = membership.name.partition("/locations/")[2].partition("/")[0]
+    return cluster_name(membership.project, location or "global", membership.id)
+
+
+def _named_in_path(clusters: Iterable[str], origin: Origin) -> str:
+    """The cluster whose own name stands in the file's name, else in the nearest directory that has one.
+
+    Of several of the longest name, the one whose project and location the path has too (`gke_shop_europe-west1_main`).
+    """
+    path = words_of(origin), *reversed(origin.directory.lower().split("/"))
+    whole = "/".join(path)
+    for text in path:
+        found = [name for name in clusters if _has_word(text, name.rpartition("/")[2].lower())]
+        longest = max((len(name.rpartition("/")[2]) for name in found), default=0)
+        found = [name for name in found if len(name.rpartition("/")[2]) == longest]
+        if len(found) > 1:
+            # //container.googleapis.com/projects/P/locations/L/clusters/C
+            found = [name for name in found if all(_has_word(whole, word) for word in name.split("/")[4:7:2])]
+        if found:
+            return only(found)
+    return ""
+
+
+def _has_word(text: str, word: str) -> bool:
+    return len(word) > 1 and re.search(rf"(?<![a-z0-9]){re.escape(word)}(?![a-z0-9])", text) is not None
 
 
 def words_of(origin: Origin) -> str:

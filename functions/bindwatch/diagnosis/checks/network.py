@@ -10,7 +10,7 @@ from typing import Final
 
 from bindwatch.diagnosis.case import Case, Runner
 from bindwatch.diagnosis.checks.pod import words
-from bindwatch.diagnosis.outcome import Clear, Fix, Found, Outcome, Unknown, asset, entry, found
+from bindwatch.diagnosis.outcome import Clear, Evidence, Fix, Found, Outcome, Unknown, asset, entry, found
 from bindwatch.inventory import Part
 from bindwatch.inventory.clusters import Cluster
 from bindwatch.inventory.resources import Firewall, Route, Router, Subnetwork
@@ -74,16 +74,19 @@ def name_resolution(case: Case) -> Outcome:
         return None
     limiting = _limiting(case)
     if not isinstance(limiting, tuple):
-        text, _ = case.said("name-resolution")
-        if text is not None and isinstance(limiting, Clear):
-            return found(
-                entry("the client could not resolve the metadata server's name", text.ref),
-                Fix(
-                    "Repair the cluster's DNS, or set GCE_METADATA_HOST=169.254.169.254 in the containers",
-                    outside="no network policy blocks it: the fault lies in the cluster's DNS",
-                ),
-            )
-        return limiting
+        text, told = case.said("name-resolution")
+        if text is None and not told:
+            return limiting
+        words_of_it = "the client could not resolve the metadata server's name"
+        return found(
+            entry(words_of_it, text.ref) if text is not None else Evidence(f"the error text shows it: {words_of_it}"),
+            Fix(
+                "Repair the cluster's DNS, or set GCE_METADATA_HOST=169.254.169.254 in the containers",
+                outside=f"the fault lies in the cluster's DNS, or in what is not in the input: {limiting.needs}"
+                if isinstance(limiting, Unknown)
+                else "no network policy blocks it: the fault lies in the cluster's DNS",
+            ),
+        )
     runner, policies = limiting
     if not _needs_dns(runner):
         return Clear("GCE_METADATA_HOST names the metadata server by its address")

@@ -158,6 +158,11 @@ _BY_NAME: Final[tuple[tuple[re.Pattern[str], Kind], ...]] = tuple(
         (r"projects/[^/]+/locations/global/keys/[^/]+$", API_KEY),
         (r"projects/[^/]+/(?:locations/[^/]+/)?secrets/[^/]+$", SECRET),
         (r"projects/[^/]+/locations/[^/]+/keyRings/[^/]+/cryptoKeys/[^/]+$", CRYPTO_KEY),
+        (r"projects/[^/]+/zones/[^/]+/instances/[^/]+$", INSTANCE),
+        (r"projects/[^/]+/global/firewalls/[^/]+$", FIREWALL),
+        (r"projects/[^/]+/regions/[^/]+/subnetworks/[^/]+$", SUBNETWORK),
+        (r"projects/[^/]+/global/routes/[^/]+$", ROUTE),
+        (r"projects/[^/]+/regions/[^/]+/routers/[^/]+$", ROUTER),
         (r"projects/[^/]+/locations/[^/]+/(?:services|jobs|functions|triggers|workerPools)/[^/]+$", RUNTIME),
     )
 )
