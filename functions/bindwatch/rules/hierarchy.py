@@ -5,7 +5,7 @@ from typing import Final
 
 from bindwatch.inventory.hierarchy import Organization
 from bindwatch.model.change import Run, remedy
-from bindwatch.model.finding import Category, Severity
+from bindwatch.model.finding import Category, Confidence, Severity
 from bindwatch.model.log_entry import LogEntry
 from bindwatch.rule import Context, Match, Outcome, log_rule
 from bindwatch.rules.methods import CRM, activity
@@ -41,7 +41,9 @@ def project_moved(entry: LogEntry, context: Context) -> Iterator[Match]:
     Move it back, then compare who has access before and after.
 
     ## Known false positives
-    A planned reorganization. Name the automation that does it in the settings.
+    A planned reorganization. Name the automation that does it in the settings. `UpdateProject` writes the whole
+    project, its parent included, to set a label: it is told only where something shows a move, and as LOW where nothing
+    tells.
 
     ## Blind spots
     The parent before the move is not in the entry.
@@ -50,13 +52,17 @@ def project_moved(entry: LogEntry, context: Context) -> Iterator[Match]:
         return
     request = entry.request
     parent = request.text("destinationParent") or _parent(entry)
-    if not parent:
-        if entry.method.endswith("UpdateProject"):
+    is_sure = True
+    if entry.method.endswith("UpdateProject"):
+        moved = _is_moved_by_update(entry, parent, context) if parent else False
+        if moved is False:
             return
-        parent = "an unknown parent"
+        is_sure = moved is True
+    parent = parent or "an unknown parent"
     subject = _subject(entry)
     leaves = _leaves(parent, context)
     severity = Severity.HIGH if leaves or parent == "an unknown parent" else Severity.MEDIUM
+    severity = severity if is_sure or leaves else Severity.LOW
     verb = "tried to move" if entry.failed else "moved"
     kind = "folders" if subject.startswith("folders/") else "projects"
     group = "resource-manager folders" if kind == "folders" else "beta projects"
@@ -65,8 +71,27 @@ def project_moved(entry: LogEntry, context: Context) -> Iterator[Match]:
         subject=f"{subject} to {parent}",
         title=f"{entry.caller_name} {verb} {subject} to {parent}" + (", outside this organization" if leaves else ""),
         severity=weighed(min(severity, Severity.MEDIUM) if entry.failed else severity, entry, context),
-        notes=(f"gcloud {group} move can return it: give the --{flag} it had before",) if not entry.failed else (),
+        confidence=Confidence.HIGH if is_sure else Confidence.LOW,
+        notes=(
+            *(() if is_sure else ("The entry shows the parent it has now, which may be the one it had.",)),
+            *(() if entry.failed else (f"gcloud {group} move can return it: give the --{flag} it had before",)),
+        ),
     )
+
+
+def _is_moved_by_update(entry: LogEntry, parent: str, context: Context) -> bool | None:
+    """Whether an update of a whole project gave it another parent; None where nothing tells."""
+    checked = {check.permission for check in entry.permissions}
+    if checked & _OF_MOVES:
+        return True
+    project = context.inventory.project(entry.project) if context.inventory is not None else None
+    if project is not None and project.parent and not project.parent.endswith(f"/{parent}"):
+        return True
+    return False if checked else None
+
+
+# What is checked of a new parent.
+_OF_MOVES: Final = frozenset({"resourcemanager.projects.move", "resourcemanager.projects.create"})
 
 
 def _parent(entry: LogEntry) -> str:
@@ -86,7 +111,11 @@ def _leaves(parent: str, context: Context) -> bool:
     "project-deleted",
     Severity.MEDIUM,
     Category.THREAT,
-    methods=activity(CRM, "*DeleteProject", "*projects.delete", "*DeleteFolder", "*folders.delete"),
+    methods=activity(
+        CRM,
+        *("DeleteProject", "*.DeleteProject", "*projects.delete"),  # without a dot, * is Un, too
+        *("DeleteFolder", "*.DeleteFolder", "*folders.delete"),
+    ),
     techniques=["T1485", "T1531"],
 )
 def project_deleted(entry: LogEntry, context: Context) -> Iterator[Match]:
