@@ -131,12 +131,14 @@ def service_account_attached(entry: LogEntry, context: Context) -> Iterator[Matc
         return
     if not all(check.granted for check in checked):
         return
-    if not _attaches(entry) or entry.answered_with_error:
+    if not _attaches(entry):
         return
     caller = entry.caller
     severity, why = weight_of_caller(entry, context)
     if is_routine(entry, context) or (severity is Severity.INFO and context.inventory is None):
         return  # most deployments: nothing that the request says could make them more
+    if entry.answered_with_error:
+        return
     email = attached_account(entry)
     reach = reach_of_account(email, context)
     account = parse_email(email)
