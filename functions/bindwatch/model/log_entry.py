@@ -441,6 +441,7 @@ class LogEntry:
             self.request.document("policy"),
             self.request.document("iamRequest.policy"),
             self.request.document("resource.policy"),
+            self.request,  # Compute Engine takes the parts of a policy without one around them
             self.response,
         ):
             if policy.has("bindings"):

@@ -217,9 +217,10 @@ def run_policy_changed(entry: LogEntry, context: Context) -> Iterator[Match]:
     Category.THREAT,
     methods=activity(
         "compute.googleapis.com",
-        "*.compute.disks.setIamPolicy",
+        *("*.compute.disks.setIamPolicy", "*.compute.regionDisks.setIamPolicy"),
         "*.compute.images.setIamPolicy",
-        "*.compute.snapshots.setIamPolicy",
+        *("*.compute.snapshots.setIamPolicy", "*.compute.regionSnapshots.setIamPolicy"),
+        *("*.compute.instantSnapshots.setIamPolicy", "*.compute.regionInstantSnapshots.setIamPolicy"),
         "*.compute.machineImages.setIamPolicy",
     ),
     techniques=["T1537"],
@@ -270,7 +271,11 @@ def _unshared(outside: list[Grant], entry: LogEntry) -> Remediation:
     "snapshot-by-outsider",
     Severity.HIGH,
     Category.THREAT,
-    methods=activity("compute.googleapis.com", "*.compute.snapshots.insert", "*.compute.disks.createSnapshot"),
+    methods=activity(
+        "compute.googleapis.com",
+        *("*.compute.snapshots.insert", "*.compute.regionSnapshots.insert"),
+        *("*.compute.disks.createSnapshot", "*.compute.regionDisks.createSnapshot"),
+    ),
     techniques=["T1578.001", "T1537"],
     equivalents=["panther:GCP.Compute.Snapshot.UnexpectedDomain"],
 )
