@@ -21,7 +21,9 @@ from bindwatch.model.log_entry import LogEntry, NotInFactsError, decode
 from bindwatch.model.log_wire import Facts, read_facts
 from bindwatch.rule import Context, Method, Outcome, Rule
 
-_MOST_REMEMBERED: Final = 32_768
+_MOST_NAMES: Final = 32_768
+_MOST_FACTS: Final = 131_072
+"""By their hashes, a hundred bytes each: the workloads and people of a large organization, each with some methods."""
 _TOGETHER: Final = 128
 
 
@@ -111,7 +113,7 @@ class Engine:
                 for rule, methods in self._rules_of(service)
                 if rule.outcome is not unread and any(known.is_called(method) for known in methods)
             )
-            if len(self._dispatch) >= _MOST_REMEMBERED:  # hostile method names must not fill the memory
+            if len(self._dispatch) >= _MOST_NAMES:  # hostile method names must not fill the memory
                 self._dispatch.clear()
             self._dispatch[key] = rules
         return rules
@@ -120,7 +122,7 @@ class Engine:
         """The rules that read entries of a service, each with its methods there."""
         rules = self._services.get(service)
         if rules is None:
-            if len(self._services) >= _MOST_REMEMBERED:  # nor must hostile names of services
+            if len(self._services) >= _MOST_NAMES:  # nor must hostile names of services
                 self._services.clear()
             rules = self._services[service] = tuple(
                 (rule, methods)
@@ -229,14 +231,14 @@ class Engine:
             elif known in self._met:
                 self._remember(known, self._learn(entry.facts))
             else:  # what comes once, as most changes do, is not worth learning of
-                if len(self._met) >= _MOST_REMEMBERED:
+                if len(self._met) >= _MOST_FACTS:
                     self._met.clear()
                 self._met.add(known)
             return verdict
         return self._ask(entry, left)
 
     def _remember(self, known: int, left: Rules) -> None:
-        if len(self._left) + len(self._quiet) >= _MOST_REMEMBERED:  # a bound: what repeats comes back at once
+        if len(self._left) + len(self._quiet) >= _MOST_FACTS:  # a bound: what repeats comes back at once
             self._left.clear()
             self._quiet.clear()
             self._alike.clear()
