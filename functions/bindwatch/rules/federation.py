@@ -16,8 +16,9 @@ from bindwatch.model.principal import parse_subject
 from bindwatch.model.update_mask import UpdateMask, mask_of
 from bindwatch.rule import Context, Match, Outcome, log_rule
 from bindwatch.rules.callers import is_expected
+from bindwatch.rules.condition_text import is_narrowed, is_widened
 from bindwatch.rules.methods import EXCHANGE, IAM, SIGN_IN, activity
-from bindwatch.rules.provider_entry import WrittenProvider, is_narrowed, written_provider
+from bindwatch.rules.provider_entry import WrittenProvider, written_provider
 from bindwatch.rules.responses import policy_put_back
 from bindwatch.rules.weight import is_second_half
 
@@ -314,7 +315,7 @@ def _widened(before: Mapping[str, str], after: Mapping[str, str]) -> Iterator[tu
             yield Severity.HIGH, f"The condition was removed. It was: {old}"
         elif not old or is_narrowed(old, new):
             pass
-        elif is_narrowed(new, old):
+        elif is_widened(old, new):
             yield Severity.HIGH, f"The condition asks for less. It was: {old}. It is: {new}"
         else:
             yield Severity.MEDIUM, f"The condition is another. It was: {old}. It is: {new}"

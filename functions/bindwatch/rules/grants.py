@@ -1,6 +1,7 @@
 """Rules on grants in allow policies: who was given what, and whether that is too much."""
 
 from collections.abc import Iterator
+from datetime import timedelta
 from typing import Final
 
 from msgspec.structs import replace
@@ -13,6 +14,7 @@ from bindwatch.model.resource import display
 from bindwatch.rule import Context, Match, Method, log_rule
 from bindwatch.rules import standing
 from bindwatch.rules.callers import is_expected
+from bindwatch.rules.condition_text import expiry_of, is_widened
 from bindwatch.rules.grant_risk import names_somebody, risk_of_grant
 from bindwatch.rules.methods import CRM, SET_IAM_POLICY, activity, converted
 from bindwatch.rules.responses import policy_put_back
@@ -378,38 +380,50 @@ def _takes_away(entry: LogEntry, _context: Context) -> bool:
     techniques=["T1098.003", "T1556.009"],
 )
 def grant_condition_removed(entry: LogEntry, context: Context) -> Iterator[Match]:
-    """A grant lost its condition, so that it holds always and everywhere.
+    """A grant lost its condition, or got one that asks for less or ends far later.
 
     ## Why it matters
     An expiry or a limit to some resources was what made the grant acceptable. Taking it off leaves the role and drops
-    the guard, in a change that reads like a small edit.
+    the guard, in a change that reads like a small edit. So does moving an expiry to a year that nobody will see.
 
     ## What to do
     Put the condition back, or remove the grant.
 
     ## Known false positives
-    A temporary grant that was made permanent on purpose.
+    A temporary grant that was made permanent on purpose. An expiry that is moved by less than a year is left out.
 
     ## Blind spots
-    A condition replaced by a weaker one is only reported where an expiry disappears from it.
+    Conditions are compared by their texts: one replaced by another that is weaker in effect alone is not told.
     """
     before = {(grant.role, grant.principal.identity): grant for grant in entry.removed_grants if _limits(grant)}
     for grant in entry.grants:
         old = before.get((grant.role, grant.principal.identity))
         if old is None or old.condition is None:
             continue
-        lost_expiry = "request.time" in old.condition.expression and "request.time" not in _expression(grant)
-        if _limits(grant) and not lost_expiry:
+        what = _lost(old.condition.expression, _expression(grant), entry) if _limits(grant) else "lost its condition"
+        if not what:
             continue
         found = risk_of_grant(grant, entry.resource, context)
-        lost = "its expiry" if lost_expiry and _limits(grant) else "its condition"
         yield Match(
             subject=standing.subject_of(grant),
-            title=f"{grant.role} of {grant.member} on {display(entry.resource)} lost {lost}",
+            title=f"{grant.role} of {grant.member} on {display(entry.resource)} {what}",
             severity=Severity.HIGH if found is None or found.leads_to_takeover else Severity.MEDIUM,
             notes=(f"The condition was: {old.condition.expression}",),
             remediation=standing.restored(old, grant, entry.resource),
         )
+
+
+def _lost(old: str, new: str, entry: LogEntry) -> str:
+    """What a grant lost with its old condition; '' where the new one limits it as well, as far as their texts tell."""
+    if "request.time" in old and "request.time" not in new:
+        return "lost its expiry"
+    ends, ended, now = expiry_of(new), expiry_of(old), entry.time
+    if ends and ended and now and ends > ended and ends - now > _FAR_AWAY:
+        return f"ends on {ends:%Y-%m-%d}, not on {ended:%Y-%m-%d}"
+    return f"has a condition that asks for less: {new}" if is_widened(old, new) else ""
+
+
+_FAR_AWAY: Final = timedelta(days=366)
 
 
 def _limits(grant: Grant) -> bool:

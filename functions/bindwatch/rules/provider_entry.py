@@ -1,6 +1,6 @@
 """What an entry wrote of an identity provider, and how that differs from what was known of it before."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -70,24 +70,6 @@ def state_of(provider: IdentityPoolProvider) -> dict[str, str]:
         "aws_account": provider.aws_account,
         "disabled": "true" if provider.disabled else "",
     }
-
-
-def is_narrowed(old: str, new: str) -> bool:
-    """Whether a condition asks for all that the old one asked for, and maybe more; as far as its text tells."""
-    asked, asks = (set(_conjuncts(text)) for text in (old, new))
-    return bool(asks) and asked <= asks
-
-
-def _conjuncts(condition: str) -> Iterator[str]:
-    if "||" in condition or "?" in condition:
-        yield " ".join(condition.split())
-        return
-    for part in condition.split("&&"):
-        bare = " ".join(part.split())
-        while bare.startswith("(") and bare.endswith(")"):
-            bare = bare[1:-1].strip()
-        if bare and bare != "true":
-            yield bare
 
 
 def _text(body: Document, path: str) -> str:
