@@ -118,7 +118,7 @@ def test_the_exit_code_says_found_or_not_or_not_done(tmp_path: Path) -> None:
 
 def test_scanning_twice_prints_the_same(tmp_path: Path) -> None:
     file = write(tmp_path / "x.json", line(CLUSTER) + line(KEY) + line(ENTRY))
-    runs = [bindwatch("scan", file, "--format", "json", "--as-of", "2026-11-01").stdout for _ in range(2)]
+    runs = [bindwatch("scan", file, "--format", "json", "--as-of", "2026-11-01T00:00:00Z").stdout for _ in range(2)]
     assert runs[0] == runs[1]
 
 

@@ -2,7 +2,7 @@
 
 import json
 import sys
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -10,7 +10,7 @@ import click
 from bindwatch.adapters.diagnosis_inputs import read_inputs
 from bindwatch.adapters.files import Problem
 from bindwatch.adapters.inputs import Reading
-from bindwatch.cli.moment import MOMENT
+from bindwatch.cli.moment import MOMENT, or_now
 from bindwatch.cli.progress import Progress
 from bindwatch.cli.roles import load, roles_option
 from bindwatch.cli.terminal import Paint, printable, wrapped
@@ -102,7 +102,7 @@ def command(
     if probe and not project:
         raise InputError("--probe", "needs a live cluster: --project")
     text = sys.stdin.read() if text == "-" else text
-    now = (as_of if as_of.tzinfo else as_of.replace(tzinfo=UTC)) if as_of else datetime.now(UTC)
+    now = or_now(as_of)
     progress = Progress(sys.stderr, quiet=quiet)
     catalogue = load(roles).catalogue
     live: LiveReading | None = None

@@ -3,7 +3,7 @@
 import json
 import sys
 from collections.abc import Iterator, Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any, Final
 
 import click
@@ -13,6 +13,7 @@ from bindwatch.access.graph import AccessGraph, Hop, Removal
 from bindwatch.adapters.customization_files import load_customization
 from bindwatch.adapters.inputs import InputReader
 from bindwatch.cli.drawing import Drawing
+from bindwatch.cli.moment import MOMENT, or_now
 from bindwatch.cli.progress import Progress
 from bindwatch.cli.roles import load, roles_option
 from bindwatch.cli.terminal import Paint, printable, wrapped
@@ -35,7 +36,7 @@ Answer = PrincipalAnswer | ResourceAnswer
 @click.argument("paths", nargs=-1, required=True, metavar="PATH…")
 @click.option("--format", "form", type=click.Choice(FORMATS), default="text", show_default=True)
 @click.option("--trusted-domain", "domains", multiple=True, metavar="DOMAIN", help="A domain of yours; repeat it.")
-@click.option("--as-of", type=click.DateTime(), metavar="DATE", help="Judge conditions as of then (UTC); default: now.")
+@click.option("--as-of", type=MOMENT, metavar="DATE", help="Judge conditions as of then (UTC); default: now.")
 @click.option("--all", "every", is_flag=True, help="All chains and roles in text, not the gravest alone.")
 @click.option("--settings", "settings_file", metavar="FILE", help="Your settings; default: ./bindwatch.toml, if there.")
 @roles_option
@@ -58,7 +59,7 @@ def command(
     PRINCIPAL is a member (user:ada@example.com), an e-mail, or NS/KSA; RESOURCE a full or relative name, a project id,
     or gs://BUCKET. Exit 0: answered; 2: nothing in the input names it, or part of the input could not be read.
     """
-    now = as_of.replace(tzinfo=UTC) if as_of else datetime.now(UTC)
+    now = or_now(as_of)
     loaded = load(roles)
     progress = Progress(sys.stderr, quiet=quiet)
     customization = load_customization(settings_file or "")

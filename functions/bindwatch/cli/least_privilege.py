@@ -4,7 +4,7 @@ import json
 import sys
 from collections import Counter
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any, Final
 
 import click
@@ -15,6 +15,7 @@ from bindwatch.access.rightsizing import Rightsizing, Sizing, Use, Verdict
 from bindwatch.adapters.customization_files import load_customization
 from bindwatch.adapters.inputs import InputReader
 from bindwatch.adapters.uses import read_uses, stored_uses
+from bindwatch.cli.moment import MOMENT, or_now
 from bindwatch.cli.progress import Progress
 from bindwatch.cli.roles import load, roles_option
 from bindwatch.cli.terminal import Paint, printable, wrapped
@@ -42,7 +43,7 @@ _ORDER: Final = list(_COLOR)
 @click.option("--store", "store_path", metavar="FILE", help="Use what this store kept of entries, besides the files.")
 @click.option("--break-glass", "emergency", multiple=True, metavar="GLOB", help="An emergency account; repeat it.")
 @click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True)
-@click.option("--as-of", type=click.DateTime(), metavar="DATE", help="Judge conditions as of then (UTC); default: now.")
+@click.option("--as-of", type=MOMENT, metavar="DATE", help="Judge conditions as of then (UTC); default: now.")
 @click.option("--settings", "settings_file", metavar="FILE", help="Your settings; default: ./bindwatch.toml, if there.")
 @roles_option
 @click.option("-q", "--quiet", is_flag=True, help="No summary, no progress.")
@@ -64,7 +65,7 @@ def command(
     Reads policies, and audit logs from files or a store. Where the needed logs are off it says not observable, never
     unused. Exit 1: something can be taken away; 2: part of the work could not be done.
     """
-    now = as_of.replace(tzinfo=UTC) if as_of else datetime.now(UTC)
+    now = or_now(as_of)
     loaded = load(roles)
     if not loaded.catalogue.complete:
         raise ConfigError(

@@ -20,6 +20,7 @@ from bindwatch.adapters.kept_policies import kept_policies
 from bindwatch.adapters.sql_store import SqlStore
 from bindwatch.cli import stored
 from bindwatch.cli.earlier import read_earlier
+from bindwatch.cli.moment import MOMENT, or_now
 from bindwatch.cli.outcome import Outcome
 from bindwatch.cli.page.contents import (
     Changes,
@@ -74,7 +75,7 @@ _NOBODY: Final = "No principal that was read can become another one."
 @click.option("--principal", "principals", multiple=True, metavar="PRINCIPAL", help="Draw this one, too; repeat it.")
 @click.option("--trusted-domain", "domains", multiple=True, metavar="DOMAIN", help="A domain of yours; repeat it.")
 @click.option("--settings", "settings_file", metavar="FILE", help="Your settings; default: ./bindwatch.toml, if there.")
-@click.option("--as-of", type=click.DateTime(), metavar="DATE", help="Report as of then (UTC); default: now.")
+@click.option("--as-of", type=MOMENT, metavar="DATE", help="Report as of then (UTC); default: now.")
 @roles_option
 @click.option("-q", "--quiet", is_flag=True, help="No summary, no progress.")
 def command(
@@ -101,7 +102,7 @@ def command(
         raise click.UsageError("give files to judge (PATH…), or a store (--store FILE)")
     if output is None and sys.stdout.isatty():
         raise click.UsageError("a page of HTML is nothing for a terminal: give -o FILE")
-    now = as_of.replace(tzinfo=UTC) if as_of else datetime.now(UTC)
+    now = or_now(as_of)
     loaded = load(roles)
     customization = load_customization(settings_file or "")
     context = customization.context(

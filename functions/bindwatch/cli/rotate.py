@@ -2,12 +2,12 @@
 
 import json
 import sys
-from datetime import UTC, datetime
+from datetime import datetime
 
 import click
 
 from bindwatch.adapters.diagnosis_inputs import read_inputs
-from bindwatch.cli.moment import MOMENT
+from bindwatch.cli.moment import MOMENT, or_now
 from bindwatch.cli.progress import Progress
 from bindwatch.cli.roles import load, roles_option
 from bindwatch.cli.terminal import Paint, printable, wrapped
@@ -36,7 +36,7 @@ def command(
     no_color: bool,
 ) -> int:
     """Plan the replacement of a service account: each step with its commands and its check. Changes nothing."""
-    now = (as_of if as_of.tzinfo else as_of.replace(tzinfo=UTC)) if as_of else datetime.now(UTC)
+    now = or_now(as_of)
     progress = Progress(sys.stderr, quiet=quiet)
     usage = Usage(account)
     inputs, reading = read_inputs(paths, now, load(roles).catalogue, progress.at, usage.add)

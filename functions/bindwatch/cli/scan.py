@@ -14,6 +14,7 @@ from bindwatch.adapters.file_windows import FileWindows
 from bindwatch.adapters.files import Item, Lines, Problem
 from bindwatch.adapters.inputs import InputReader
 from bindwatch.cli import output
+from bindwatch.cli.moment import MOMENT, or_now
 from bindwatch.cli.outcome import STORE, Outcome
 from bindwatch.cli.progress import Progress
 from bindwatch.cli.roles import load, roles_option
@@ -289,7 +290,7 @@ def _live(
 )
 @click.option("--trusted-domain", "domains", multiple=True, metavar="DOMAIN", help="A domain of yours; repeat it.")
 @click.option("--settings", "settings_file", metavar="FILE", help="Your settings; default: ./bindwatch.toml, if there.")
-@click.option("--as-of", type=click.DateTime(), metavar="DATE", help="Judge ages as of then (UTC); default: now.")
+@click.option("--as-of", type=MOMENT, metavar="DATE", help="Judge ages as of then (UTC); default: now.")
 @click.option("--store", "store_path", metavar="FILE", help="Keep findings and activity in this DuckDB file.")
 @roles_option
 @click.option("-q", "--quiet", is_flag=True, help="No summary, no progress.")
@@ -322,7 +323,7 @@ def command(
         raise click.UsageError("name files to read, or --project, --folder or --organization")
     loaded = load(roles)
     context = Context(
-        as_of=as_of.replace(tzinfo=UTC) if as_of else datetime.now(UTC),
+        as_of=or_now(as_of),
         trusted_domains=frozenset(domain.lower() for domain in domains),
         catalogue=loaded.catalogue,
     )

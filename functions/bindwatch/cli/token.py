@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from bindwatch.cli.moment import MOMENT
+from bindwatch.cli.moment import MOMENT, or_now
 from bindwatch.cli.terminal import Paint, printable, wrapped
 from bindwatch.diagnosis.token import Claim, Expected, TokenReport, Verdict, bare, read_token
 from bindwatch.errors import InputError
@@ -38,7 +38,7 @@ def command(
     no_color: bool,
 ) -> int:
     """Explain and judge a token, read from a file or stdin. It is printed, stored and sent nowhere."""
-    now = (as_of if as_of.tzinfo else as_of.replace(tzinfo=UTC)) if as_of else datetime.now(UTC)
+    now = or_now(as_of)
     text, written = _read(file)
     expected = Expected(pool=pool, namespace=namespace, service_account=ksa, cluster=cluster, file_time=written)
     text = bare(text)

@@ -14,6 +14,7 @@ from bindwatch.adapters.files import Problem, Skipped
 from bindwatch.adapters.inputs import InputReader
 from bindwatch.adapters.places import Place, find_in_terraform
 from bindwatch.cli import formats, output
+from bindwatch.cli.moment import MOMENT, or_now
 from bindwatch.cli.outcome import Outcome
 from bindwatch.cli.progress import Progress
 from bindwatch.cli.roles import load, roles_option
@@ -273,7 +274,7 @@ def _addresses(finding: Finding, steps: Sequence[Step], inventory: Inventory) ->
 @click.option("--allow-unknown", is_flag=True, help="Do not exit 2 for what is known only after apply.")
 @click.option("--trusted-domain", "domains", multiple=True, metavar="DOMAIN", help="A domain of yours; repeat it.")
 @click.option("--settings", "settings_file", metavar="FILE", help="Your settings; default: ./bindwatch.toml, if there.")
-@click.option("--as-of", type=click.DateTime(), metavar="DATE", help="Judge as of then (UTC); default: now.")
+@click.option("--as-of", type=MOMENT, metavar="DATE", help="Judge as of then (UTC); default: now.")
 @roles_option
 @click.option("-q", "--quiet", is_flag=True, help="No summary, no progress.")
 @click.option("--no-color", is_flag=True, help="No colors; NO_COLOR does the same.")
@@ -303,7 +304,7 @@ def command(
     customization = load_customization(settings_file or "")
     context = customization.context(
         Context(
-            as_of=as_of.replace(tzinfo=UTC) if as_of else datetime.now(UTC),
+            as_of=or_now(as_of),
             trusted_domains=frozenset(domain.lower() for domain in domains),
             catalogue=loaded.catalogue,
         )
