@@ -183,6 +183,19 @@ def test_a_bare_policy_goes_to_the_account_if_it_grants_only_what_accounts_take_
     assert builder.build().policy(service_account_name(CI)) is None
 
 
+def test_a_bare_policy_of_roles_on_accounts_is_the_projects_where_a_project_is_all_there_is() -> None:
+    bare = policy("roles/iam.serviceAccountUser", "user:ada@example.com")
+    for name, role, found in (
+        ("iam-policy.json", "roles/iam.serviceAccountUser", bare),
+        ("iam-service-account-policy.json", "roles/iam.serviceAccountUser", None),
+        ("iam-policy.json", "roles/iam.workloadIdentityUser", None),
+    ):
+        builder = InventoryBuilder()
+        builder.add(SHOP, Origin("shop/project.json"))
+        builder.add_bare_policy(policy(role, "user:ada@example.com"), Origin(f"shop/{name}"))
+        assert builder.build().policy(SHOP.name) == found
+
+
 def test_a_part_is_seen_absent_or_refused_and_the_nearest_word_counts() -> None:
     builder = InventoryBuilder()
     builder.add(SHOP, HERE)

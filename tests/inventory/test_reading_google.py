@@ -367,7 +367,7 @@ def test_the_access_list_of_a_dataset_is_its_policy_where_none_came() -> None:
             Binding("roles/bigquery.dataViewer", ("allAuthenticatedUsers",)),
             Binding("roles/bigquery.dataOwner", (f"serviceAccount:{CI}",)),
             Binding("roles/bigquery.admin", ("allUsers",)),
-            Binding("roles/bigquery.dataEditor", ("projectEditor",)),
+            Binding("roles/bigquery.dataEditor", ("projectEditor:shop-prod",)),
         )
     )
     assert [resource for resource, _ in inventory.policies] == [name]
@@ -504,6 +504,21 @@ def test_the_policies_over_a_project_as_gcloud_prints_them() -> None:
     )
     assert inventory.policy(SHOP) == WHOLE
     assert inventory.policy("//cloudresourcemanager.googleapis.com/organizations/42") == Policy(etag="x")
+
+
+def test_effective_policies_are_those_of_what_they_are_attached_to() -> None:
+    above = "//cloudresourcemanager.googleapis.com/organizations/42"
+    policies = [
+        {"attachedResource": f"//cloudresourcemanager.googleapis.com/projects/{NUMBER}", "policy": POLICY},
+        {"attachedResource": above, "policy": {"etag": "x"}},
+    ]
+    bucket = "//storage.googleapis.com/cart"
+    answer = {"policyResults": [{"fullResourceName": bucket, "policies": policies}]}
+    for body in (answer, answer["policyResults"]):
+        inventory = read(body, [PROJECT_V3])
+        assert inventory.policy(SHOP) == WHOLE
+        assert inventory.policy(above) == Policy(etag="x")
+        assert inventory.ancestors(bucket)[:2] == (bucket, SHOP)
 
 
 def test_a_bare_policy_belongs_where_its_path_says() -> None:

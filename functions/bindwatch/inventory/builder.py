@@ -379,7 +379,7 @@ class InventoryBuilder:
                 present=frozenset(
                     (
                         *(PART_OF[kind] for kind, items in entities.items() if items and kind in PART_OF),
-                        *((Part.POLICIES,) if policies else ()),
+                        *((Part.POLICIES,) if policies or _has_access_lists(entities) else ()),
                     )
                 ),
             ),
@@ -459,6 +459,12 @@ class InventoryBuilder:
             have = result.get(name)
             result[name] = self._newer(name, have, PolicyRecord(policy)) if have is not None else PolicyRecord(policy)
         return result, notes
+
+
+def _has_access_lists(entities: dict[type, dict[object, _Taken]]) -> bool:
+    """Whether some dataset came with its access list, which is the policy of a dataset that has no other."""
+    datasets = (taken.entity for taken in entities.get(Dataset, {}).values())
+    return any(isinstance(dataset, Dataset) and dataset.access for dataset in datasets)
 
 
 def _without_their_core(entities: dict[type, dict[object, _Taken]]) -> dict[tuple[Part, str], str]:

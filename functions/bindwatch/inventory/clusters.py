@@ -65,7 +65,10 @@ class Cluster:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NodePool:
-    """A node pool. `metadata_mode` is GKE_METADATA, GCE_METADATA, SECURE, or '' (unset, which acts as GCE_METADATA)."""
+    """A node pool. `metadata_mode` is GKE_METADATA, GCE_METADATA, SECURE, or '' (unset, which acts as GCE_METADATA).
+
+    `legacy_endpoints_disabled` is None where the input does not say.
+    """
 
     name: str
     id: str
@@ -74,7 +77,7 @@ class NodePool:
     metadata_mode: str = ""
     service_account: str = ""
     oauth_scopes: tuple[str, ...] = ()
-    legacy_endpoints_disabled: bool = False
+    legacy_endpoints_disabled: bool | None = None
     autoscaled: bool = False
     node_labels: Labels = ()
     tags: tuple[str, ...] = ()

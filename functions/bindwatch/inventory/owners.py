@@ -15,6 +15,7 @@ from bindwatch.model.resource import cluster_name, project_name, service_account
 
 # Roles Google lets one grant on a service account: a bare policy with nothing else is that of one.
 _ON_SERVICE_ACCOUNTS: Final = ("roles/iam.serviceAccount", "roles/iam.workloadIdentityUser")
+_WORKLOAD_USER: Final = "roles/iam.workloadIdentityUser"
 _PREFIX = re.compile(r"^(?:(?:get|iam|policy|policies|bindings?|service|accounts?|serviceaccounts?|g?sa)[-_.]+)+")
 _EMAIL = re.compile(r"[a-z0-9.-]+@[a-z0-9.-]+\.gserviceaccount\.com")
 _SAYS_PROJECT = re.compile(r"(?<![a-z])(?:projects?|prj)(?![a-z])")
@@ -48,8 +49,13 @@ class Owners:
         for_accounts = (
             bool(roles) and not policy.audit_configs and all(role.startswith(_ON_SERVICE_ACCOUNTS) for role in roles)
         )
-        if for_accounts or (_SAYS_ACCOUNT.search(text) and not _SAYS_PROJECT.search(text)):
-            return self._account(text, origin)
+        says_account = bool(_SAYS_ACCOUNT.search(text)) and not _SAYS_PROJECT.search(text)
+        if for_accounts or says_account:
+            found = self._account(text, origin)
+            if found or says_account or _WORKLOAD_USER in roles or self._of(ServiceAccount):
+                return found
+            # No account in sight, and these roles are granted on projects as well: the project beside it, if any.
+            return only(item.name for item, where in self._of(Project) if where.directory == origin.directory)
         if _SAYS_ORGANIZATION.search(text):
             return self._alone(Organization, origin)
         if _SAYS_PROJECT.search(text):

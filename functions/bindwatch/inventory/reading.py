@@ -54,6 +54,7 @@ def classify(value: object) -> DocumentKind:
         or _is_search_policy(doc)
         or "could_not_read" in value
         or _is_feed(doc)
+        or _is_effective_policies(doc)
         or _is_ancestor_policy(doc)
     ):
         return DocumentKind.INVENTORY
@@ -163,6 +164,10 @@ def _is_ancestor_policy(doc: Document) -> bool:
     return doc.text("type") in ("project", "folder", "organization") and bool(doc.text("id")) and doc.has("policy")
 
 
+def _is_effective_policies(doc: Document) -> bool:
+    return bool(doc.text("fullResourceName")) and bool(doc.documents("policies"))
+
+
 def _is_policy(value: dict[Any, Any]) -> bool:
     audits = value.get("auditConfigs", value.get("audit_configs"))
     if isinstance(value.get("bindings"), list) or isinstance(audits, list):
@@ -227,6 +232,8 @@ class _Reader:
             return self._asset(doc, value)
         if _is_feed(doc):
             return self._feed(doc, value)
+        if _is_effective_policies(doc):
+            return self._effective_policies(doc, value)
         if _is_ancestor_policy(doc):
             name = canonical(f"{doc.text('type')}s/{doc.text('id')}")
             return self._policy(value.get("policy"), name)
@@ -383,6 +390,19 @@ class _Reader:
             self.builder.skip(doc.text("priorAsset.assetType") or doc.text("asset.assetType"), "deleted since")
             return True
         return self._asset(Document(asset), asset)
+
+    def _effective_policies(self, doc: Document, value: dict[Any, Any]) -> bool:
+        """What applies to a resource, as Asset Inventory puts it together: its own policy and those above it."""
+        attached = [
+            (canonical(name), item.get("policy"))
+            for item in value["policies"]
+            if isinstance(item, dict) and (name := Document(item).text("attachedResource"))
+        ]
+        above = [name.partition("//cloudresourcemanager.googleapis.com/")[2] for name, _ in attached]
+        self.builder.add_ancestors(canonical(doc.text("fullResourceName")), tuple(name for name in above if name))
+        for name, policy in attached:
+            self._policy(policy, name)
+        return True
 
     def _search_policy(self, doc: Document, value: dict[Any, Any]) -> bool:
         name = doc.text("resource")

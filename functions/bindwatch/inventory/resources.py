@@ -41,13 +41,17 @@ class Runtime:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Bucket:
-    """A bucket and its own guards. `public_access_prevention` is `enforced`, `inherited`, or '' where not said."""
+    """A bucket and its own guards. `public_access_prevention` is `enforced`, `inherited`, or '' where not said.
+
+    `object_acl` is the access list that objects get when they are written.
+    """
 
     name: str
     project: str
     public_access_prevention: str = ""
     uniform_access: bool | None = None
     acl: tuple[str, ...] = ()
+    object_acl: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

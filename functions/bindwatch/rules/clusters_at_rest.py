@@ -243,13 +243,14 @@ def node_pool_legacy_endpoints(inventory: Inventory, context: Context) -> Iterat
 
     ## Known false positives
     Pools made since GKE 1.12 have them off, though an export may leave the field out: pools that serve Workload
-    Identity are not reported.
+    Identity are reported, as LOW, only where the field says that the paths are on.
 
     ## Blind spots
     The field is compared as the API gives it.
     """
     for pool in inventory.all(NodePool):
-        if pool.legacy_endpoints_disabled or pool.serves_workload_identity:
+        behind = pool.serves_workload_identity
+        if pool.legacy_endpoints_disabled or (behind and pool.legacy_endpoints_disabled is None):
             continue
         cluster = inventory.cluster(pool.cluster)
         if cluster is not None and cluster.autopilot:
@@ -258,6 +259,10 @@ def node_pool_legacy_endpoints(inventory: Inventory, context: Context) -> Iterat
             subject=pool.id,
             title=f"Node pool {pool.id} answers metadata requests without the header that guards tokens",
             resource_name=pool.name,
+            severity=Severity.LOW if behind else None,
+            notes=("Pods reach the GKE metadata server instead; those on the node's network do not.",)
+            if behind
+            else (),
             evidence=(AssetRef(pool.name),),
             remediation=remedy(
                 "Let the GKE metadata server answer on this pool",
@@ -270,7 +275,7 @@ def node_pool_legacy_endpoints(inventory: Inventory, context: Context) -> Iterat
                 ),
                 risk=_RECREATES,
             )
-            if cluster
+            if cluster and not behind
             else None,
         )
 

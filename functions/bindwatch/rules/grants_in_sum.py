@@ -223,10 +223,11 @@ def bucket_public_by_acl(inventory: Inventory, context: Context) -> Iterator[Mat
     for bucket in inventory.all(Bucket):
         if bucket.public_access_prevention == "enforced" or bucket.uniform_access:
             continue
-        for entity in sorted(_PUBLIC.keys() & set(bucket.acl)):
+        for entity in sorted(_PUBLIC.keys() & {*bucket.acl, *bucket.object_acl}):
+            lets = "lets" if entity in bucket.acl else "for new objects lets"
             yield Match(
                 subject=entity,
-                title=f"The access list of {display(bucket.name)} lets {_PUBLIC[entity]} in",
+                title=f"The access list of {display(bucket.name)} {lets} {_PUBLIC[entity]} in",
                 resource_name=bucket.name,
                 principal=entity,
                 evidence=(AssetRef(bucket.name),),

@@ -65,8 +65,12 @@ def cluster(doc: Document, at: Place) -> Iterator[Cluster | NodePool]:
         lists_node_pools=doc.has("nodePools") or autopilot,
         not_collected=tuple(name for name in ("logging", "monitoring") if doc.text(f"{name}Service") == "none"),
     )
-    for pool in doc.documents("nodePools"):
+    pools = doc.documents("nodePools")
+    for pool in pools:
         yield from node_pool(pool, Place(project=project, cluster=name))
+    if not pools and not autopilot and (config := doc.document("nodeConfig")):
+        # A cluster that lists no pools shows the settings of its first one as its own.
+        yield _node_pool(f"{name}/nodePools/default-pool", project, config, Document())
 
 
 def _home(doc: Document, at: Place) -> str:
@@ -90,23 +94,30 @@ def node_pool(doc: Document, at: Place) -> Iterator[NodePool]:
         if not doc.text("name"):
             return
         name = f"{at.cluster}/nodePools/{doc.text('name')}"
-    config = doc.document("config")
+    yield _node_pool(name, project_in(name, at), doc.document("config"), doc)
+
+
+def _node_pool(name: str, project: str, config: Document, doc: Document) -> NodePool:
     mode = config.text("workloadMetadataConfig.mode") or config.text("workloadMetadataConfig.nodeMetadata")
-    yield NodePool(
+    return NodePool(
         name=name,
         id=last(name),
         cluster=name.partition("/nodePools/")[0],
-        project=project_in(name, at),
+        project=project,
         metadata_mode=_METADATA_MODES.get(mode, mode),
         service_account=config.text("serviceAccount"),
         oauth_scopes=config.texts("oauthScopes"),
-        legacy_endpoints_disabled=("disable-legacy-endpoints", "true") in config.pairs("metadata"),
+        legacy_endpoints_disabled=_said(dict(config.pairs("metadata")).get("disable-legacy-endpoints", "")),
         autoscaled=bool(doc.flag("autoscaling.enabled")),
         node_labels=tuple(config.pairs("labels")),
         tags=config.texts("tags"),
         version=doc.text("version"),
         status=doc.text("status"),
     )
+
+
+def _said(text: str) -> bool | None:
+    return text.lower() == "true" if text else None
 
 
 def membership(doc: Document, at: Place) -> Iterator[FleetMembership]:

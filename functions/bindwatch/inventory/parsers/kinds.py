@@ -133,7 +133,7 @@ BY_PART: Final[Mapping[Part, Kind]] = MappingProxyType(
 )
 
 # Keys whose lists may hold one thing or another: their items must say themselves what they are.
-LIST_KEYS: Final = frozenset({*BY_LIST_KEY, "assets", "results", "resources", "memberships", "items"})
+LIST_KEYS: Final = frozenset({*BY_LIST_KEY, "assets", "results", "resources", "memberships", "items", "policyResults"})
 _AMBIGUOUS: Final = frozenset({"keys", "services", "policies", "jobs", "projects", "groups", "instances", "functions"})
 
 # What the relative name of an item says of its kind; the first that matches counts.

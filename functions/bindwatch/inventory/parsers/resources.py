@@ -101,8 +101,13 @@ def bucket(doc: Document, at: Place) -> Iterator[Bucket]:
         project=doc.text("projectNumber") or at.project,
         public_access_prevention=settings.text("publicAccessPrevention") or doc.text("public_access_prevention"),
         uniform_access=uniform,
-        acl=tuple(item.text("entity") for item in doc.documents("acl") if item.text("entity")),
+        acl=_entities(doc, "acl"),
+        object_acl=_entities(doc, "defaultObjectAcl") or _entities(doc, "default_acl"),
     )
+
+
+def _entities(doc: Document, field: str) -> tuple[str, ...]:
+    return tuple(entity for item in doc.documents(field) if (entity := item.text("entity")))
 
 
 def dataset(doc: Document, at: Place) -> Iterator[Dataset]:
@@ -112,13 +117,14 @@ def dataset(doc: Document, at: Place) -> Iterator[Dataset]:
     if not name and own.text("projectId") and own.text("datasetId"):
         name = f"//bigquery.googleapis.com/projects/{own.text('projectId')}/datasets/{own.text('datasetId')}"
     if name:
+        home = own.text("projectId") or project_in(name, at)
         yield Dataset(
             name=name,
-            project=own.text("projectId") or project_in(name, at),
+            project=home,
             access=tuple(
                 DatasetAccess(item.text("role"), member)
                 for item in doc.documents("access")
-                if (member := _access_member(item)) and item.text("role")
+                if (member := _access_member(item, home)) and item.text("role")
             ),
         )
 
@@ -131,7 +137,7 @@ _SPECIAL_GROUPS = {
 }
 
 
-def _access_member(item: Document) -> str:
+def _access_member(item: Document, home: str) -> str:
     if member := item.text("iamMember"):
         return member
     if email := item.text("userByEmail"):
@@ -142,7 +148,7 @@ def _access_member(item: Document) -> str:
         return f"domain:{domain}"
     special = item.text("specialGroup")
     if special in _SPECIAL_GROUPS:
-        return f"{_SPECIAL_GROUPS[special]}:{item.text('projectId')}".rstrip(":")
+        return f"{_SPECIAL_GROUPS[special]}:{item.text('projectId') or home}".rstrip(":")
     return special
 
 
