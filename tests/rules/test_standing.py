@@ -26,12 +26,16 @@ def accounts(count: int) -> dict[str, Any]:
     return {"apiVersion": "v1", "kind": "List", "items": items}
 
 
-def found(count: int) -> list[str]:
-    inventory = inventory_of([CLUSTER, accounts(count)])
+def found(count: int, *described: dict[str, Any]) -> list[str]:
+    inventory = inventory_of([*described, accounts(count)])
     verdict = Engine(context_of({}, inventory), LOG_RULES, INVENTORY_RULES).judge_inventory(inventory)
     return [item.title for item in verdict.findings if item.rule_id == "too-many-kubernetes-service-accounts"]
 
 
 def test_more_accounts_than_the_metadata_server_keeps() -> None:
-    assert found(3000) == []
-    assert found(3001) == ["Cluster main holds 3,001 Kubernetes service accounts, more than 3,000"]
+    assert found(3000, CLUSTER) == []
+    assert found(3001, CLUSTER) == ["Cluster main holds 3,001 Kubernetes service accounts, more than 3,000"]
+
+
+def test_a_list_of_accounts_that_names_no_cluster_is_counted_as_well() -> None:
+    assert found(3001) == ["The cluster holds 3,001 Kubernetes service accounts, more than 3,000"]

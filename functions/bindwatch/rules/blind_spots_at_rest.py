@@ -3,6 +3,8 @@
 from collections.abc import Iterator
 from typing import Final
 
+from msgspec.structs import replace
+
 from bindwatch.access.places import level_of
 from bindwatch.inventory import Inventory, Part
 from bindwatch.knowledge.escalation import Level
@@ -19,23 +21,22 @@ from bindwatch.rules import audit_settings
 WATCHED: Final = {"iam.googleapis.com": "the minting of tokens", "sts.googleapis.com": "the exchange of tokens"}
 
 
-def effective_log_types(inventory: Inventory, project: str, service: str) -> frozenset[str] | None:
+def effective_log_types(inventory: Inventory, project: str, service: str) -> tuple[frozenset[str], bool]:
     """The data-access log types a service writes in a project: the union over it and its ancestors.
 
-    None where a policy on the way was not seen, so that nothing can be said.
+    And whether every policy on the way was seen: if not, more may be on.
     """
-    resource = project_name(project)
     types: set[str] = set()
     complete = True
-    for name in inventory.ancestors(resource):
+    for name in inventory.ancestors(project_name(project)):
         policy = inventory.policy(name)
-        if policy is None:
+        if policy is None or inventory.is_partial(name):  # a search result leaves these settings out
             complete = complete and bool(inventory.coverage(Part.POLICIES, name))
             continue
         for config in policy.audit_configs:
             if config.service in ("allServices", service):
                 types.update(each.log_type for each in config.log_configs)
-    return frozenset(types) if complete or "ADMIN_READ" in types else None
+    return frozenset(types), complete
 
 
 @inventory_rule(
@@ -63,55 +64,107 @@ def data_access_logs_off(inventory: Inventory, context: Context) -> Iterator[Mat
     `sts.googleapis.com`, at the organization. `bindwatch sink-filter --audit-config` prints the settings.
 
     ## Known false positives
-    Projects without service accounts.
+    Projects without service accounts. Where the policies above a project were not read the finding says so, with less
+    confidence: the logs may be on there.
 
     ## Blind spots
-    Where the policy of an ancestor was not read, nothing is said of the project. Where nothing tells what lies above a
-    project, the finding says so.
+    None known.
     """
-    for name in _projects_with_policies(inventory):
-        identity = name.rpartition("/")[2]
-        project = inventory.project(identity)
-        if project is not None and project.state not in ("", "ACTIVE"):
-            continue
-        above = inventory.ancestors(name)[1:]
+    for name, identity in _projects_with_policies(inventory):
         for service, what in WATCHED.items():
-            types = effective_log_types(inventory, identity, service)
-            if types is None or "ADMIN_READ" in types:
-                continue
-            policy = inventory.policy(name)
-            yield Match(
-                subject=service,
-                title=f"In project {identity} {what} leaves no log: ADMIN_READ of {service} is off",
-                resource_name=name,
-                confidence=Confidence.HIGH if above else Confidence.MEDIUM,
-                notes=() if above else ("What lies above the project is not in the input; it may be on there.",),
-                evidence=(AssetRef(name, policy.etag if policy else ""),),
-                remediation=remedy(
-                    f"Switch ADMIN_READ on for {service} in the project, better at the organization",
-                    LogDataAccess(name, service, ("ADMIN_READ",)),
-                    terraform=_terraform(identity, service),
-                    risk="Data-access logs cost what they store: exclude from the bucket what a sink takes.",
-                ),
+            match = _off(inventory, name, identity, service, ("ADMIN_READ",))
+            if match is not None:
+                kind = f"ADMIN_READ of {service} is off"
+                yield replace(match, title=f"In project {identity} {what} leaves no log: {kind}")
+
+
+@inventory_rule(
+    "data-use-not-logged",
+    Severity.INFO,
+    Category.BLIND_SPOT,
+    needs=[Part.POLICIES],
+    techniques=["T1562.008"],
+    equivalents=[
+        "prowler:cloudstorage_audit_logs_enabled",
+        "scc:AUDIT_LOGGING_DISABLED",
+        "forseti:audit_logging_rules",
+        "policy-library:iam_audit_log",
+    ],
+)
+def data_use_not_logged(inventory: Inventory, context: Context) -> Iterator[Match]:
+    """Reading or writing data was not logged in all services of a project.
+
+    ## Why it matters
+    Who became whom is half the story: what they read and changed then is told by these logs alone.
+
+    ## What to do
+    Switch DATA_READ and DATA_WRITE on for all services, or for those that hold what matters, and mute the rest.
+
+    ## Known false positives
+    These logs cost what they store. Services that have a setting of their own are named in the finding.
+
+    ## Blind spots
+    BigQuery logs its data access whatever the settings say.
+    """
+    for name, identity in _projects_with_policies(inventory):
+        match = _off(inventory, name, identity, "allServices", ("DATA_READ", "DATA_WRITE"))
+        if match is not None:
+            some = sorted(
+                config.service
+                for above in inventory.ancestors(name)
+                if (policy := inventory.policy(above))
+                for config in policy.audit_configs
+                if config.service != "allServices" and any(log.log_type != "ADMIN_READ" for log in config.log_configs)
             )
+            notes = (f"Logged by settings of their own: {', '.join(dict.fromkeys(some))}.",) if some else ()
+            title = f"Not every service of project {identity} logs who reads and writes its data"
+            yield replace(match, title=title, notes=(*match.notes, *notes))
 
 
-def _projects_with_policies(inventory: Inventory) -> Iterator[str]:
-    """Projects whose policy was read, whether or not they were described themselves."""
+def _off(inventory: Inventory, name: str, project: str, service: str, wanted: tuple[str, ...]) -> Match | None:
+    """What to say of log types that are off for a service in a project; None where all are on."""
+    types, complete = effective_log_types(inventory, project, service)
+    off = tuple(kind for kind in wanted if kind not in types)
+    if not off:
+        return None
+    policy = inventory.policy(name)
+    sure = complete and len(inventory.ancestors(name)) > 1
+    kinds = " and ".join(off)
+    return Match(
+        subject=service,
+        title=f"{kinds} of {service} off in project {project}",
+        resource_name=name,
+        confidence=Confidence.HIGH if sure else Confidence.MEDIUM,
+        notes=() if sure else ("Not all policies above the project are in the input: it may be on there.",),
+        evidence=(AssetRef(name, policy.etag if policy else ""),),
+        remediation=remedy(
+            f"Switch {kinds} on for {service} in the project, better at the organization",
+            LogDataAccess(name, service, off),
+            terraform=_terraform(project, service, off),
+            risk="Data-access logs cost what they store: exclude from the bucket what a sink takes.",
+        ),
+    )
+
+
+def _projects_with_policies(inventory: Inventory) -> Iterator[tuple[str, str]]:
+    """Projects in use whose policy was read, whether or not they were described themselves: their names and ids."""
     for name, _ in inventory.policies:
-        if level_of(name) is Level.PROJECT:
-            known = inventory.resource(name)
-            if known is None or known.asset_type in ("", "cloudresourcemanager.googleapis.com/Project"):
-                yield name
+        if level_of(name) is not Level.PROJECT or inventory.is_partial(name):
+            continue
+        known, project = inventory.resource(name), inventory.project(identity := name.rpartition("/")[2])
+        if known is not None and known.asset_type not in ("", "cloudresourcemanager.googleapis.com/Project"):
+            continue
+        if project is None or project.state in ("", "ACTIVE"):
+            yield name, identity
 
 
-def _terraform(project: str, service: str) -> str:
+def _terraform(project: str, service: str, types: tuple[str, ...]) -> str:
     return (
         f'resource "google_project_iam_audit_config" "{service.partition(".")[0]}" {{\n'
         f'  project = "{project}"\n'
         f'  service = "{service}"\n'
-        '  audit_log_config {\n    log_type = "ADMIN_READ"\n  }\n'
-        "}\n"
+        + "".join(f'  audit_log_config {{\n    log_type = "{kind}"\n  }}\n' for kind in types)
+        + "}\n"
     )
 
 
@@ -147,4 +200,4 @@ def _exempted(config: AuditConfig) -> Iterator[tuple[str, list[str]]]:
     yield from members.items()
 
 
-RULES = (data_access_logs_off, audit_log_exemption)
+RULES = (data_access_logs_off, data_use_not_logged, audit_log_exemption)

@@ -105,6 +105,18 @@ def is_foreign_pool(principal: Principal, home: str, context: Context) -> bool |
     return not (inventory is not None and inventory.project(project) is not None)
 
 
+def right_number(principal: Principal, context: Context) -> str:
+    """The number of the project whose GKE pool a member names, where the member has that of another; else ''.
+
+    IAM takes such a member: it is well spelled, and no workload is ever it.
+    """
+    home, found, _ = principal.pool.partition(".svc.id.goog")
+    if context.inventory is None or not found or not principal.project_number:
+        return ""
+    number = context.inventory.project_number(home)
+    return number if number != principal.project_number else ""
+
+
 def exposure_of(principal: Principal, context: Context) -> Exposure:
     """How many could come to act as a member of a policy."""
     if principal.kind in _MANY:

@@ -10,13 +10,14 @@ from enum import IntFlag
 from functools import lru_cache
 from typing import Final
 
+from bindwatch.access.conditions import is_over
 from bindwatch.inventory import Inventory
-from bindwatch.knowledge.escalation import Level
+from bindwatch.knowledge.escalation import Level, act_as_bit
 from bindwatch.knowledge.roles import is_service_agent_role
 from bindwatch.model.policy import Binding, Grant, Policy
 from bindwatch.model.principal import Principal, PrincipalKind, parse_member
 from bindwatch.rule import Context
-from bindwatch.rules.callers import is_outsider
+from bindwatch.rules.callers import is_outsider, right_number
 from bindwatch.rules.grant_risk import place_of, role_risk, ways_up
 
 Held = tuple[str, Policy, Grant]
@@ -59,6 +60,8 @@ class Survey:
         for resource, policy in inventory.policies:
             place = place_of(resource)
             for binding in policy.bindings:
+                if binding.condition is not None and is_over(binding.condition.expression, context.as_of):
+                    continue  # grants nothing: `grant-run-out` says so
                 key = (binding.role, *place)
                 sorts = roles.get(key)
                 if sorts is None:
@@ -93,7 +96,8 @@ def survey_of(inventory: Inventory, context: Context) -> Survey:
 
 def _of_role(role: str, resource: str, context: Context) -> Iterator[Sort]:
     level, kind = place_of(resource)
-    if level is not Level.RESOURCE and ways_up(role, resource, context):
+    acts = (role_risk(role, context) or 0) & act_as_bit()
+    if level is not Level.RESOURCE and (acts or ways_up(role, resource, context)):
         yield Sort.LEADS_UP
     if kind == _ACCOUNT:
         yield Sort.ON_ACCOUNT
@@ -112,7 +116,7 @@ def _of_member(principal: Principal, context: Context) -> Iterator[Sort]:
         yield Sort.SET
     if principal.pool:
         yield Sort.POOL
-    if principal.is_malformed:
+    if principal.is_malformed or right_number(principal, context):
         yield Sort.MALFORMED
     if principal.deleted:
         yield Sort.DELETED

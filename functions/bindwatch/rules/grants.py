@@ -202,11 +202,12 @@ def privileged_role(entry: LogEntry, context: Context) -> Iterator[Match]:
     ],
 )
 def impersonation_role_on_project(entry: LogEntry, context: Context) -> Iterator[Match]:
-    """A role that mints tokens for service accounts was granted on a project, a folder or the organization.
+    """A role to become or to act as service accounts was granted on a project, a folder or the organization.
 
     ## Why it matters
     It holds for every service account below, those made next year included. The member is as strong as the strongest
-    of them.
+    of them: at once where the role mints tokens, and as soon as it may deploy something where the role lets it act as
+    them (`roles/iam.serviceAccountUser`).
 
     ## What to do
     Grant it on the service accounts that are needed, one by one, and remove it here.
@@ -215,7 +216,7 @@ def impersonation_role_on_project(entry: LogEntry, context: Context) -> Iterator
     None known: even a deployment pipeline needs a list of accounts, not all of them.
 
     ## Blind spots
-    `iam.serviceAccounts.actAs` on a project is judged by `privileged-role`, together with what runs code.
+    Roles that both act as accounts and run code are judged by `privileged-role`.
     """
     yield from standing.in_entry(standing.impersonation_role_above_account, entry, context)
 

@@ -5,6 +5,7 @@ from typing import Final
 
 from msgspec.structs import replace
 
+from bindwatch.access.conditions import is_over
 from bindwatch.inventory import Inventory, Part
 from bindwatch.model.change import AddBinding, RemoveBinding, remedy
 from bindwatch.model.finding import AssetRef, Category, Severity
@@ -319,31 +320,49 @@ def separation_of_duties(inventory: Inventory, context: Context) -> Iterator[Mat
     Small teams. Mute with an owner and an expiry.
 
     ## Blind spots
-    Only roles held on the same resource are put together here; the access graph puts the rest together.
+    Roles that a group passes on, and custom roles with the same permissions: the access graph puts those together.
     """
+    duties = _duties(inventory, context)
+    for resource, own in duties.items():
+        held: dict[str, dict[str, tuple[str, Grant]]] = {}
+        for name in reversed(inventory.ancestors(resource)):
+            for identity, given in duties.get(name, {}).items():
+                if identity in own:
+                    held.setdefault(identity, {}).update((role, (name, grant)) for role, grant in given.items())
+        for identity, roles in held.items():
+            for admins, uses, what in _CONFLICTS:
+                both = sorted(admins & roles.keys()), sorted(uses & roles.keys())
+                if not all(both) or not (admins | uses) & own[identity].keys():
+                    continue
+                where, second = roles[both[1][0]]
+                places = dict.fromkeys((resource, *(roles[role][0] for role in both[0] + both[1])))
+                yield Match(
+                    subject=f"{what} {identity}",
+                    title=f"{second.member} both manages and uses {what} on {display(resource)}",
+                    resource_name=resource,
+                    principal=identity,
+                    notes=tuple(f"Holds {role} on {display(roles[role][0])}." for role in both[0] + both[1]),
+                    evidence=tuple(
+                        AssetRef(name, policy.etag) for name in places if (policy := inventory.policy(name))
+                    ),
+                    remediation=standing.removal(second, where),
+                )
+
+
+def _duties(inventory: Inventory, context: Context) -> dict[str, dict[str, dict[str, Grant]]]:
+    """The grants of conflicting roles: resource → identity → role."""
+    found: dict[str, dict[str, dict[str, Grant]]] = {}
     for resource, policy in inventory.policies:
-        held: dict[str, dict[str, Grant]] = {}
         for binding in policy.bindings:
             if binding.role not in _DUTIES:
+                continue
+            if binding.condition is not None and is_over(binding.condition.expression, context.as_of):
                 continue
             for member in binding.members:
                 grant = Grant(binding.role, member, parse_member(member), binding.condition)
                 if names_somebody(grant) and not grant.principal.is_service_agent:
-                    held.setdefault(grant.principal.identity, {})[binding.role] = grant
-        for identity, roles in held.items():
-            for admins, uses, what in _CONFLICTS:
-                both = sorted(admins & roles.keys()), sorted(uses & roles.keys())
-                if all(both):
-                    second = roles[both[1][0]]
-                    yield Match(
-                        subject=f"{what} {identity}",
-                        title=f"{second.member} both manages and uses {what} on {display(resource)}",
-                        resource_name=resource,
-                        principal=identity,
-                        notes=(f"Held together: {', '.join(both[0] + both[1])}",),
-                        evidence=(AssetRef(resource, policy.etag),),
-                        remediation=standing.removal(second, resource),
-                    )
+                    found.setdefault(resource, {}).setdefault(grant.principal.identity, {})[binding.role] = grant
+    return found
 
 
 _CONFLICTS: Final = (

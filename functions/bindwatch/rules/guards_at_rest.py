@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from bindwatch.inventory import Inventory, Part
-from bindwatch.inventory.hierarchy import LogSink, Organization, Project
+from bindwatch.inventory.hierarchy import LogSink, Organization, OrgPolicy, Project
 from bindwatch.model.change import EnableService, Run, remedy
 from bindwatch.model.finding import AssetRef, Category, Severity
 from bindwatch.model.resource import display, project_name
@@ -28,7 +28,7 @@ def _roots(inventory: Inventory) -> Iterator[str]:
     "default-accounts-become-editor",
     Severity.MEDIUM,
     Category.HYGIENE,
-    needs=[Part.ORG_POLICIES, Part.PROJECTS],
+    needs=[Part.ORG_POLICIES],
     techniques=["T1098.003"],
     equivalents=["gcpdiag:iam/BP/2023_001", "c7n:org-policy", "ps:boolean-org-policy-enforcer"],
 )
@@ -47,9 +47,15 @@ def default_accounts_become_editor(inventory: Inventory, context: Context) -> It
     Organizations made since May 2024 have it enforced.
 
     ## Blind spots
-    Said once for the top of each tree that was read. Policies with conditions on tags count as not enforced.
+    Said once for the top of each tree that was read, and for whatever below it switches the constraint off. Policies
+    with conditions on tags count as not enforced.
     """
-    for name in _roots(inventory):
+    switched_off = (
+        item.resource
+        for item in inventory.all(OrgPolicy)
+        if item.constraint == _NO_EDITOR and not (item.enforced or item.dry_run) and item.resource
+    )
+    for name in dict.fromkeys((*_roots(inventory), *switched_off)):
         found = next((item for item in inventory.org_policies_over(name, _NO_EDITOR) if not item.dry_run), None)
         if found.enforced if found else not inventory.has(Part.ORG_POLICIES, name):
             continue

@@ -1,11 +1,13 @@
 """Node pools and the identity settings of clusters that are neither on nor off, standing."""
 
+from collections import Counter
 from collections.abc import Iterator
 from typing import Final
 
-from bindwatch.inventory import Inventory, Part
+from bindwatch.inventory import UNKNOWN_CLUSTER, Inventory, Part
 from bindwatch.inventory.clusters import Cluster, NodePool
 from bindwatch.inventory.hierarchy import Organization
+from bindwatch.inventory.workloads import KubernetesServiceAccount
 from bindwatch.model.change import Run, SetNodePoolMetadata, remedy
 from bindwatch.model.finding import AssetRef, Category, Severity
 from bindwatch.rule import Context, Match, inventory_rule
@@ -246,7 +248,7 @@ def zonal_cluster_workload_identity(inventory: Inventory, context: Context) -> I
     "too-many-kubernetes-service-accounts",
     Severity.MEDIUM,
     Category.BROKEN_BINDING,
-    needs=[Part.CLUSTERS, Part.KUBERNETES_SERVICE_ACCOUNTS],
+    needs=[Part.KUBERNETES_SERVICE_ACCOUNTS],
     techniques=["T1499"],
     equivalents=["gcpdiag:gke/WARN/2024_002"],
 )
@@ -260,20 +262,23 @@ def too_many_kubernetes_service_accounts(inventory: Inventory, context: Context)
     Delete service accounts that nothing runs as; split the cluster.
 
     ## Known false positives
-    Clusters without Workload Identity are not reported.
+    Clusters that are seen to have no Workload Identity are not reported.
 
     ## Blind spots
     Namespaces that were not read are not counted.
     """
-    for cluster in inventory.all(Cluster):
-        count = len(inventory.ksas_of(cluster.name))
-        if cluster.identity_pool and count > _MOST_ACCOUNTS:
-            yield Match(
-                subject=cluster.id,
-                title=f"Cluster {cluster.id} holds {count:,} Kubernetes service accounts, more than {_MOST_ACCOUNTS:,}",
-                resource_name=cluster.name,
-                evidence=(AssetRef(cluster.name),),
-            )
+    for name, count in Counter(account.cluster for account in inventory.all(KubernetesServiceAccount)).items():
+        cluster = inventory.cluster(name)
+        if count <= _MOST_ACCOUNTS or (cluster is not None and not cluster.identity_pool):
+            continue
+        identity = cluster.id if cluster else name.rpartition("/")[2]
+        words = "The cluster" if name == UNKNOWN_CLUSTER else f"Cluster {identity}"
+        yield Match(
+            subject=identity,
+            title=f"{words} holds {count:,} Kubernetes service accounts, more than {_MOST_ACCOUNTS:,}",
+            resource_name=name,
+            evidence=(AssetRef(name),),
+        )
 
 
 RULES: Final = (

@@ -12,7 +12,7 @@ from typing import Final
 from msgspec.structs import replace
 
 from bindwatch.inventory.resources import Bucket
-from bindwatch.knowledge.escalation import Level
+from bindwatch.knowledge.escalation import Level, act_as_bit
 from bindwatch.knowledge.permissions import Trait
 from bindwatch.model.change import AddBinding, Change, RemoveBinding, remedy
 from bindwatch.model.finding import Confidence, Remediation, Severity, State
@@ -21,7 +21,7 @@ from bindwatch.model.policy import Grant
 from bindwatch.model.principal import PrincipalKind, parse_member
 from bindwatch.model.resource import display, project_of
 from bindwatch.rule import Context, Match
-from bindwatch.rules.callers import WITH_DOMAIN, is_foreign_pool, is_outsider
+from bindwatch.rules.callers import WITH_DOMAIN, is_foreign_pool, is_outsider, right_number
 from bindwatch.rules.grant_risk import names_somebody, place_of, risk_of_grant, role_risk, ways_up
 
 GrantCheck = Callable[[Grant, str, Context], Match | None]
@@ -293,22 +293,26 @@ def _leads_to(classes: set[str]) -> str:
 
 
 def impersonation_role_above_account(grant: Grant, resource: str, context: Context) -> Match | None:
-    """The member can become every service account of a project, a folder or the organization."""
+    """The member can become, or act as, every service account of a project, a folder or the organization."""
     level, _ = place_of(resource)
-    if level is Level.RESOURCE or not ways_up(grant.role, resource, context):
+    leads_up = bool(ways_up(grant.role, resource, context))
+    if level is Level.RESOURCE or not (leads_up or (role_risk(grant.role, context) or 0) & act_as_bit()):
         return None
     if not names_somebody(grant) or grant.principal.is_service_agent:
         return None
     found = risk_of_grant(grant, resource, context)
-    if found is None or not found.becomes_service_accounts or _is_broad(found.permissions):
+    if found is None or (leads_up and (not found.becomes_service_accounts or _is_broad(found.permissions))):
         return None
+    # To act as an account is half a way: whoever may deploy something here as well has the other half.
+    words = "become" if leads_up else "act as"
+    floor = Severity.HIGH if leads_up and level > Level.PROJECT else Severity.MEDIUM
     return Match(
         subject=subject_of(grant),
-        title=f"{grant.member} can become every service account of {display(resource)} through {grant.role}",
+        title=f"{grant.member} can {words} every service account of {display(resource)} through {grant.role}",
         principal=grant.principal.identity,
-        severity=max(found.severity, Severity.HIGH if level > Level.PROJECT else Severity.MEDIUM),
+        severity=max(found.severity, floor),
         score=found.score,
-        notes=found.reasons,
+        notes=found.reasons or ("It can be attached to whatever this member may deploy, there and below.",),
         remediation=removal(
             grant,
             resource,
@@ -497,9 +501,14 @@ def unknown_role(grant: Grant, resource: str, context: Context) -> Match | None:
 
 def malformed_member(grant: Grant, resource: str, context: Context) -> Match | None:
     """The member is spelled so that it matches nobody."""
+    meant, problem = grant.principal.likely, grant.principal.problem
     if not grant.principal.is_malformed:
-        return None
-    meant = grant.principal.likely
+        number = right_number(grant.principal, context)
+        if not number:
+            return None
+        wrong = grant.principal.project_number
+        meant = grant.member.replace(f"/projects/{wrong}/", f"/projects/{number}/", 1)
+        problem = f"the pool {grant.principal.pool} is of project {number}, not {wrong}"
     changes: tuple[Change, ...] = (RemoveBinding(resource, grant.role, grant.member, grant.condition),)
     if meant:
         changes = (AddBinding(resource, grant.role, meant, grant.condition), *changes)
@@ -507,7 +516,7 @@ def malformed_member(grant: Grant, resource: str, context: Context) -> Match | N
         subject=subject_of(grant),
         title=f"{grant.role} on {display(resource)} is granted to {grant.member}, which names nobody",
         principal=grant.member,
-        notes=(f"Problem: {grant.principal.problem}.", *((f"Probably meant: {meant}",) if meant else ())),
+        notes=(f"Problem: {problem}.", *((f"Probably meant: {meant}",) if meant else ())),
         remediation=remedy(
             f"Grant {grant.role} to {meant} instead" if meant else f"Remove {grant.member}, or spell it right", *changes
         ),
