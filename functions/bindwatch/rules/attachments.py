@@ -26,7 +26,11 @@ RUNS_CODE: Final = frozenset(
         "run.services.create",
         "run.services.update",
         "run.jobs.create",
+        "run.jobs.update",
+        "run.workerpools.create",
+        "run.workerpools.update",
         "cloudbuild.builds.create",
+        "cloudbuild.builds.update",
         "deploymentmanager.deployments.create",
         "datafusion.instances.create",
     }
@@ -41,6 +45,9 @@ _ACCOUNT_AT: Final = (
     "service.spec.template.spec.serviceAccountName",
     "service.template.serviceAccount",
     "job.template.template.serviceAccount",
+    "job.spec.template.spec.template.spec.serviceAccountName",
+    "workerPool.template.serviceAccount",
+    "workerPool.spec.template.spec.serviceAccountName",
     "build.serviceAccount",
     "trigger.serviceAccount",
     "instance.dataprocServiceAccount",
@@ -73,8 +80,10 @@ def attached_account(entry: LogEntry) -> str:
             "compute.googleapis.com",
             "*.compute.instances.insert",
             "*.compute.instances.bulkInsert",
+            "*.compute.regionInstances.bulkInsert",
             "*.compute.instances.setServiceAccount",
             "*.compute.instanceTemplates.insert",
+            "*.compute.regionInstanceTemplates.insert",
         ),
         *activity(
             "cloudfunctions.googleapis.com",
@@ -87,8 +96,17 @@ def attached_account(entry: LogEntry) -> str:
             "google.cloud.run.v*.Services.ReplaceService",
             "google.cloud.run.v*.Services.UpdateService",
             "google.cloud.run.v*.Jobs.CreateJob",
+            "google.cloud.run.v*.Jobs.ReplaceJob",
+            "google.cloud.run.v*.Jobs.UpdateJob",
+            "google.cloud.run.v*.WorkerPools.CreateWorkerPool",
+            "google.cloud.run.v*.WorkerPools.ReplaceWorkerPool",
+            "google.cloud.run.v*.WorkerPools.UpdateWorkerPool",
         ),
-        *activity("cloudbuild.googleapis.com", "google.devtools.cloudbuild.v*.CloudBuild.CreateBuild*"),
+        *activity(
+            "cloudbuild.googleapis.com",
+            "google.devtools.cloudbuild.v*.CloudBuild.CreateBuild*",
+            "google.devtools.cloudbuild.v*.CloudBuild.UpdateBuildTrigger",
+        ),
         *DEPLOYMENTS,
         *activity("datafusion.googleapis.com", "google.cloud.datafusion.v*.DataFusion.CreateInstance"),
     ),
@@ -172,7 +190,7 @@ def _attaches(entry: LogEntry) -> bool:
 
     It refuses the whole call where it refuses one of its checks.
     """
-    if not entry.method.endswith((".instances.insert", ".instances.bulkInsert")) or not entry.permissions:
+    if not entry.method.endswith((".instances.insert", "nstances.bulkInsert")) or not entry.permissions:
         return True
     return _SETS_ACCOUNT in entry.granted_permissions and all(check.granted for check in entry.permissions)
 

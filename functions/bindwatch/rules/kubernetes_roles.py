@@ -127,7 +127,7 @@ def _scope(target: KubernetesObject) -> str:
     ],
 )
 def kubernetes_role_without_limits(entry: LogEntry, context: Context) -> Iterator[Match]:
-    """A role was written that allows everything, or to grant, to bind or to impersonate.
+    """A role was written that allows everything, takes in every other, or allows to grant, bind or impersonate.
 
     ## Why it matters
     `*` on `*` is cluster-admin under another name. escalate and bind lift the rule that nobody grants more than they
@@ -141,11 +141,18 @@ def kubernetes_role_without_limits(entry: LogEntry, context: Context) -> Iterato
     API group are INFO.
 
     ## Blind spots
-    A role that aggregates others shows its labels only.
+    A role that aggregates others shows its labels only; without any label it takes in all.
     """
     if _is_own_business(entry):
         return
     target = object_of(entry)
+    if _takes_in_all(entry):
+        yield Match(
+            subject=f"{target}: every role",
+            title=f"The role {target} takes in every other, cluster-admin among them",
+            severity=weighed_in_cluster(Severity.HIGH, entry, context),
+            remediation=_undone(target),
+        )
     for groups, resources, verbs in _granted(entry):
         found = _limitless(groups, resources, verbs)
         if found is None:
@@ -159,6 +166,12 @@ def kubernetes_role_without_limits(entry: LogEntry, context: Context) -> Iterato
             severity=weighed_in_cluster(severity, entry, context),
             remediation=_undone(target),
         )
+
+
+def _takes_in_all(entry: LogEntry) -> bool:
+    """Whether the role is made of the rules of all others: a selector that asks for nothing selects everything."""
+    selectors = body_of(entry).documents("aggregationRule.clusterRoleSelectors")
+    return any(not (item.keys("matchLabels") or item.documents("matchExpressions")) for item in selectors)
 
 
 def _limitless(groups: frozenset[str], resources: frozenset[str], verbs: frozenset[str]) -> tuple[str, Severity] | None:

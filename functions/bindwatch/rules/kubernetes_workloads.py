@@ -28,6 +28,7 @@ _SECRET_READS: Final = reads("core.v1.secrets.get", "core.v1.secrets.list", "cor
 _EXEC: Final = (
     *writes("core.v1.pods.exec", "core.v1.pods.attach", verbs=("create", "get")),
     *reads("core.v1.pods.exec.get", "core.v1.pods.exec.create"),
+    *writes("core.v1.pods.ephemeralcontainers", verbs=("patch", "update")),
 )
 # Where identities lie inside a container; beside the token of a pod stand two files that anybody may know.
 _IDENTITY_PATHS: Final = re.compile(
@@ -84,7 +85,7 @@ def kubernetes_token_requested(entry: LogEntry, context: Context) -> Iterator[Ma
     "kubernetes-secrets-dumped",
     Severity.MEDIUM,
     Category.THREAT,
-    methods=reads("core.v1.secrets.list"),
+    methods=reads("core.v1.secrets.list", "core.v1.secrets.watch"),
     techniques=["T1552.007"],
     equivalents=[
         "panther:Kubernetes.Secrets.DumpAllNamespaces",
@@ -93,10 +94,11 @@ def kubernetes_token_requested(entry: LogEntry, context: Context) -> Iterator[Ma
     ],
 )
 def kubernetes_secrets_dumped(entry: LogEntry, context: Context) -> Iterator[Match]:
-    """All secrets of a cluster, or of one of GKE's own namespaces, were listed.
+    """All secrets of a cluster, or of one of GKE's own namespaces, were listed or watched.
 
     ## Why it matters
-    Listing returns the contents. Tokens, passwords and keys of every team went to one caller at once.
+    Listing returns the contents, and watching begins with them. Tokens, passwords and keys of every team went to one
+    caller at once.
 
     ## What to do
     Ask the caller. Where nobody knows, treat every secret of the cluster as read: rotate them.
@@ -293,7 +295,13 @@ def pod_identity_taken(entry: LogEntry, context: Context) -> Iterator[Match]:
 
 def _command(entry: LogEntry) -> str:
     labels = dict(entry.labels.pairs())
-    return " ".join((labels.get(_COMMAND_LABEL, ""), *entry.request.texts("command"), entry.raw_resource_name))
+    request = entry.request
+    added = [
+        word
+        for container in request.documents("spec.ephemeralContainers")
+        for word in (*container.texts("command"), *container.texts("args"))
+    ]
+    return " ".join((labels.get(_COMMAND_LABEL, ""), *request.texts("command"), *added, entry.raw_resource_name))
 
 
 @log_rule(
