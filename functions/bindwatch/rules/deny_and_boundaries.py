@@ -14,6 +14,7 @@ from bindwatch.rules.weight import is_second_half, weighed
 _DENY: Final = "google.iam.v2*.Policies."
 _BOUNDARY: Final = "google.iam.v3*.PrincipalAccessBoundaryPolicies."
 _BINDINGS: Final = "google.iam.v3*.PolicyBindings."
+_ACCESS: Final = "google.iam.v3*.AccessPolicies."
 _EVERYBODY: Final = ("principalSet://goog/public:all",)
 
 
@@ -146,15 +147,17 @@ def _weaker(entry: LogEntry) -> tuple[Severity, str]:
         _BOUNDARY + "UpdatePrincipalAccessBoundaryPolicy",
         _BINDINGS + "DeletePolicyBinding",
         _BINDINGS + "UpdatePolicyBinding",
+        _ACCESS + "DeleteAccessPolicy",
+        _ACCESS + "UpdateAccessPolicy",
     ),
     techniques=["T1562", "T1098"],
 )
 def access_boundary_weakened(entry: LogEntry, context: Context) -> Iterator[Match]:
-    """A principal access boundary was deleted, unbound or changed.
+    """A principal access boundary or an access policy was deleted, unbound or changed.
 
     ## Why it matters
     The boundary keeps principals to the resources it names. Without it, an old grant in a foreign organization is
-    enough to carry data out with an account of yours.
+    enough to carry data out with an account of yours. An access policy may deny as well as allow.
 
     ## What to do
     Bind the policy to the principal set again.
@@ -163,6 +166,7 @@ def access_boundary_weakened(entry: LogEntry, context: Context) -> Iterator[Matc
     Boundaries widened for a new project: a change weighs less than a removal.
 
     ## Blind spots
+    What an access policy said before it was deleted is not in the entry: it is MEDIUM, whatever it was.
     The principals are named as a set; who is in it is not in the entry. A change is compared with what an audit or an
     earlier entry told; where nothing did, it is judged by the resources it names.
     """
@@ -173,6 +177,7 @@ def access_boundary_weakened(entry: LogEntry, context: Context) -> Iterator[Matc
         entry.request.text("name")
         or entry.request.text("policyBinding.name")
         or entry.request.text("principalAccessBoundaryPolicy.name")
+        or entry.request.text("accessPolicy.name")
         or entry.raw_resource_name
     )
     severity, what = Severity.HIGH, "was deleted"
@@ -184,6 +189,8 @@ def access_boundary_weakened(entry: LogEntry, context: Context) -> Iterator[Matc
         severity, notes = found
         what = "was changed"
     kind = "binding of a boundary" if "Binding" in verb else "principal access boundary"
+    if verb.endswith("AccessPolicy"):
+        kind, severity = "access policy", min(severity, Severity.MEDIUM)
     yield Match(
         subject=f"{kind} {name.rpartition('/')[2]}",
         title=f"The {kind} {name.rpartition('/')[2]} {what} by {entry.caller_name}",

@@ -248,7 +248,8 @@ def kubernetes_service_account_annotation_changed(entry: LogEntry, context: Cont
     if before is not None and before.get("account", "") == after:
         return
     target = object_of(entry)
-    changed = verb_of(entry) == "patch" or before is not None
+    unseen = before is None and not entry.request
+    changed = not unseen and (verb_of(entry) == "patch" or before is not None)
     where = f"{target.namespace}/{target.name}"
     if after:
         title = f"{where} now speaks to Google Cloud as {after}"
@@ -261,7 +262,7 @@ def kubernetes_service_account_annotation_changed(entry: LogEntry, context: Cont
         subject=f"{where} as {after or 'nobody'}",
         title=title,
         severity=weighed_in_cluster(severity, entry, context),
-        confidence=Confidence.HIGH if changed else Confidence.MEDIUM,
+        confidence=Confidence.LOW if unseen else Confidence.HIGH if changed else Confidence.MEDIUM,
         remediation=remedy(
             "Put the annotation back as it was if nobody meant it",
             AnnotateKubernetesServiceAccount(
@@ -271,7 +272,11 @@ def kubernetes_service_account_annotation_changed(entry: LogEntry, context: Cont
         )
         if after
         else None,
-        notes=(f"Before: {before.get('account') or 'nobody'}",) if before is not None else (),
+        notes=(f"Before: {before.get('account') or 'nobody'}",)
+        if before is not None
+        else ("The entry does not show what was patched: it may have been something else.",)
+        if unseen
+        else (),
     )
 
 

@@ -357,7 +357,8 @@ def kubernetes_service_account_of(entry: LogEntry) -> WrittenFields | None:
     shown = GSA_ANNOTATION in body.keys("metadata.annotations")
     named = GSA_ANNOTATION in entry.request.keys("metadata.annotations")
     fields = {}
-    if named or (known and shown):  # a patch of something else shows the whole object in the answer
+    unseen = verb_of(entry) == "patch" and not entry.request  # a list of operations, say
+    if named or (shown and (known or unseen)):  # a patch of something else shows the whole object in the answer
         fields["account"] = dict(body.pairs("metadata.annotations")).get(GSA_ANNOTATION, "")
     elif known and verb_of(entry) == "update" and body.has("metadata"):
         fields["account"] = ""
