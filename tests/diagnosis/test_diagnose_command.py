@@ -18,7 +18,7 @@ from bindwatch.diagnosis.causes import CAUSES
 from bindwatch.diagnosis.chain import StepStatus, diagnose
 from bindwatch.diagnosis.record import diagnosis_record
 from diagnosis.twins import TWINS
-from diagnosis.world import GSA, KSA, NS, World, healthy
+from diagnosis.world import BUCKET, GSA, KSA, NS, POLICY_PATHS, World, healthy
 
 SCHEMA = json.loads(files("bindwatch").joinpath("data/diagnosis.schema.json").read_bytes())
 ROOT = Path(__file__).parent.parent.parent
@@ -80,6 +80,19 @@ def test_what_of_the_input_was_guessed_or_not_used_is_said(tmp_path: Path) -> No
     said = CliRunner().invoke(cli, words, standalone_mode=False).stderr
     assert "two different policies in the input" in said
     assert "not used: 1 JSON values of no kind we know" in said
+
+
+@pytest.mark.parametrize("resource", [f"gs://{BUCKET}", f"//storage.googleapis.com/{BUCKET}/objects/2026/x"])
+def test_a_policy_whose_file_names_the_resource_that_is_asked_for_is_its_policy(tmp_path: Path, resource: str) -> None:
+    world = healthy("direct")
+    policy = world.files.pop(POLICY_PATHS["bucket"])
+    world.files = {path: value for path, value in world.files.items() if "buckets.json" not in path}
+    folder = write(world, tmp_path)
+    wanted = (folder, KSA, "-n", NS, "--resource", resource, "--permission", "storage.objects.get", "--format", "json")
+    (folder / f"gs-{BUCKET}-policy.json").write_text(json.dumps(policy))
+    assert json.loads(run(*wanted)[1])["root_cause"] is None
+    (folder / f"gs-{BUCKET}-policy.json").write_text(json.dumps({"bindings": [], "etag": "AA=="}))
+    assert json.loads(run(*wanted)[1])["root_cause"]["id"] == "direct-grant-missing"
 
 
 def test_text_has_chain_cause_and_fix(tmp_path: Path) -> None:

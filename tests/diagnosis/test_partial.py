@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -122,6 +123,62 @@ def test_a_log_tells_that_a_name_does_not_resolve_whatever_network_policies_were
     assert diagnosis.root is not None
     assert diagnosis.root.cause.id == "dns-cannot-resolve-metadata"
     assert ("network policies" in diagnosis.root.found.fix.outside) is not seen
+
+
+OTHER_POLICIES = [
+    {"apiVersion": "cilium.io/v2", "kind": "CiliumClusterwideNetworkPolicy", "metadata": {"name": "fence"}},
+    {"apiVersion": "projectcalico.org/v3", "kind": "NetworkPolicy", "metadata": {"namespace": NS, "name": "fence"}},
+    {"apiVersion": "networking.gke.io/v1alpha1", "kind": "FQDNNetworkPolicy",
+     "metadata": {"namespace": NS, "name": "fence"}},
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("policy", OTHER_POLICIES, ids=lambda policy: str(policy["kind"]))
+def test_a_network_policy_in_another_language_rules_nothing_out(policy: dict[str, Any]) -> None:
+    world = healthy()
+    world[f"clusters/{PROJECT}_{LOCATION}_main/other.json"] = policy
+    diagnosis = diagnose(world.case())
+    assert diagnosis.root is None
+    needs = {item.cause.id: item.needs for item in diagnosis.not_checked}
+    assert "fence" in needs["network-policy-blocks-metadata"]
+    assert "fence" in needs["dns-cannot-resolve-metadata"]
+    policy["metadata"]["namespace"] = "elsewhere"
+    assert "network-policy-blocks-metadata" in {cause.id for cause, _ in diagnose(world.case()).ruled_out}
+
+
+def test_network_policies_count_only_where_something_enforces_them() -> None:
+    twin = next(item for item in TWINS if item.id == "network-policy-blocks-metadata-default-deny")
+    world = healthy().twin(twin.break_it)
+    world.cluster["addonsConfig"] = {"networkPolicyConfig": {"disabled": True}}
+    assert roots(world) == ["network-policy-blocks-metadata"]
+    del world.cluster["networkPolicy"]
+    assert roots(world) == []
+
+
+def test_a_perimeter_on_trial_refuses_nothing() -> None:
+    twin = next(item for item in TWINS if item.cause == "vpc-sc-blocked")
+    world = healthy().twin(twin.break_it)
+    world.logs[0]["protoPayload"].setdefault("metadata", {})["dryRun"] = True
+    assert roots(world) == []
+
+
+def test_who_asks_for_a_pod_that_names_no_account_learns_of_the_one_there_is() -> None:
+    world = healthy()
+    spec = {**pod_spec("impersonation"), "serviceAccountName": ""}
+    job = {"jobTemplate": {"spec": {"template": {"spec": spec}}}}
+    world[f"clusters/{PROJECT}_{LOCATION}_main/cronjobs.json"] = {
+        "apiVersion": "v1",
+        "kind": "List",
+        "items": [
+            {"apiVersion": "batch/v1", "kind": "CronJob", "metadata": {"namespace": NS, "name": "n"}, "spec": job}
+        ],
+    }
+    assert roots(world) == []
+    (case,) = cases(world.inputs(), Question(namespace=NS, subject="cronjob/n"))
+    root = diagnose(case).root
+    assert root is not None
+    assert root.cause.id == "default-ksa-used"
+    assert KSA in root.found.fix.remediation.commands[0]
 
 
 def test_an_application_that_uses_no_google_cloud_is_left_alone() -> None:

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
@@ -494,15 +495,47 @@ def _uid_grant(uid: str) -> Change:
     return member(lambda world: text)
 
 
+def _configure(pool: str = FLEET_POOL, account: str = GSA) -> Change:
+    """The ConfigMap with the credential configuration that the pods of a fleet mount."""
+
+    def change(world: World) -> None:
+        provider = f"https://gkehub.googleapis.com/projects/{FLEET}/memberships/main"
+        url = f"https://iamcredentials.googleapis.com/v1/projects/-/serviceAccounts/{account}:generateAccessToken"
+        config = {
+            "type": "external_account",
+            "audience": f"identitynamespace:{pool}:{provider}",
+            "service_account_impersonation_url": url,
+        }
+        item = {"metadata": {"namespace": NS, "name": "fleet-credentials"}, "data": {"config": json.dumps(config)}}
+        world[f"clusters/{PROJECT}_{LOCATION}_main/configmaps.json"] = listing("ConfigMap", item)
+
+    return change
+
+
 TWINS: tuple[Twin, ...] = (
     Twin("default-ksa-used", ALL, on_specs(lambda spec: spec.pop("serviceAccountName"))),
     Twin("host-network", ALL, on_specs(lambda spec: spec.update(hostNetwork=True))),
     Twin("key-file-shadows-workload-identity", ALL, on_specs(_key_file)),
+    Twin(
+        "key-file-shadows-workload-identity",
+        ALL,
+        says("RefreshError: ('invalid_grant: Invalid JWT Signature.', {'error': 'invalid_grant'})"),
+        outside=True,
+        name="refused",
+    ),
     Twin("projected-token-volume-missing", ("fleet",), on_specs(_no_token)),
     Twin("network-policy-blocks-metadata", GKE, replace_policy(DNS), network_policy(DNS, METADATA)),
     Twin("network-policy-blocks-metadata", GKE, replace_policy(DNS, METADATA), _v2, name="dataplane-v2"),
     Twin("network-policy-blocks-metadata", GKE, network_policy(), name="default-deny"),
     Twin("dns-cannot-resolve-metadata", GKE, replace_policy(METADATA), network_policy(DNS, METADATA)),
+    Twin(
+        "dns-cannot-resolve-metadata",
+        GKE,
+        says("GaxiosError: reason: getaddrinfo EAI_AGAIN metadata.google.internal."),
+        network_policy(DNS, METADATA),
+        outside=True,
+        name="said",
+    ),
     Twin("metadata-startup-race", GKE, _startup, outside=True),
     Twin(
         "non-pod-ip",
@@ -561,6 +594,7 @@ TWINS: tuple[Twin, ...] = (
     Twin("fleet-pool-mismatch", ("fleet",), member(_wrong(POOL)), name="binding"),
     Twin("fleet-pool-mismatch", ("fleet",), on_specs(_wrong_audience), name="audience"),
     Twin("fleet-pool-mismatch", ("fleet",), _no_authority, name="authority"),
+    Twin("fleet-pool-mismatch", ("fleet",), _configure(POOL), _configure(), outside=True, name="configuration"),
     Twin("too-many-ksas", GKE, _many_accounts(3000), outside=True),
     Twin(
         "control-plane-unreachable",
@@ -586,6 +620,14 @@ TWINS: tuple[Twin, ...] = (
     ),
     Twin("gsa-not-found", ("impersonation",), _annotate(f"carts@{PROJECT}.iam.gserviceaccount.com"), name="typo"),
     Twin("gsa-not-found", ("impersonation",), _annotate(f"cart@{PROJECT}x.iam.gserviceaccount.com"), name="project"),
+    Twin(
+        "gsa-not-found",
+        ("fleet",),
+        _configure(account=f"carts@{PROJECT}.iam.gserviceaccount.com"),
+        _configure(),
+        outside=True,
+        name="configuration",
+    ),
     Twin("gsa-disabled", LEGACY_STYLES, _disable),
     Twin("gsa-recreated", LEGACY_STYLES, _recreate),
     Twin("binding-removed", ALL, _removed),
@@ -620,6 +662,7 @@ TWINS: tuple[Twin, ...] = (
     ),
     Twin("binding-missing", ("impersonation",), _unbind),
     Twin("binding-missing", LEGACY_STYLES, _unbind, logs(lambda world: mint(caller(world), code=7)), name="refused"),
+    Twin("binding-missing", ("fleet",), _unbind, _configure(), name="configured"),
     Twin("propagation-delay", ALL, _young, name="young"),
     Twin("deny-policy", LEGACY_STYLES, _deny_mint),
     Twin("deny-policy", ("direct",), deny(DIRECT, "storage.googleapis.com/objects.get"), asks(), name="target"),

@@ -1,3 +1,4 @@
+import json
 from typing import Any
 
 import pytest
@@ -13,6 +14,7 @@ from bindwatch.inventory import (
     read_inventory_document,
 )
 from bindwatch.inventory.workloads import (
+    CredentialConfiguration,
     EnvVar,
     KubernetesEvent,
     Namespace,
@@ -210,6 +212,34 @@ def test_a_network_policy_that_lets_only_dns_out_blocks_the_metadata_server() ->
     assert not https.allows("192.0.2.1", "TCP", 445)
     assert not https.allows("192.0.2.200", "TCP", 443)
     assert not https.allows("not an address", "TCP", 443)
+
+
+@pytest.mark.parametrize(
+    ("audience", "pool"),
+    [
+        (
+            "identitynamespace:fleet-host.svc.id.goog:https://gkehub.googleapis.com/x/memberships/m",
+            "fleet-host.svc.id.goog",
+        ),
+        ("identitynamespace:example.com:host.svc.id.goog:https://x.example.com", "example.com:host.svc.id.goog"),
+        ("//iam.googleapis.com/projects/1/locations/global/workloadIdentityPools/on-prem/providers/p", "on-prem"),
+        ("https://example.com", ""),
+    ],
+)
+def test_of_config_maps_only_a_credential_configuration_is_read(audience: str, pool: str) -> None:
+    url = "https://iamcredentials.googleapis.com/v1/projects/-/serviceAccounts/Cart@p.iam.gserviceaccount.com:generateAccessToken"
+    config = {"type": "external_account", "audience": audience, "service_account_impersonation_url": url}
+    data = {"note": "password: hunter2", "any.json": json.dumps(config), "broken": '"external_account"'}
+    documents = (
+        {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "c", "namespace": "shop"}, "data": data},
+        {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "d", "namespace": "shop"}, "data": {"a": "b"}},
+        {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "e", "namespace": "shop"}},
+    )
+    inventory = read(as_list(*documents))
+    (found,) = inventory.all(CredentialConfiguration)
+    assert (found.pool, found.google_service_account) == (pool, "cart@p.iam.gserviceaccount.com")
+    assert "hunter2" not in repr(found)
+    assert inventory.problems == ()
 
 
 def test_rules_without_peers_or_ports_let_everything_out() -> None:

@@ -5,7 +5,7 @@ from datetime import datetime
 
 from bindwatch.adapters.files import Problem
 from bindwatch.adapters.inputs import InputReader, Reading, Told
-from bindwatch.diagnosis.case import Inputs
+from bindwatch.diagnosis.case import Inputs, grantable
 from bindwatch.diagnosis.traces import TraceBuilder
 from bindwatch.errors import InputError
 from bindwatch.inventory import Inventory
@@ -19,12 +19,17 @@ def read_inputs(
     catalogue: RoleCatalogue,
     told: Told,
     also: Callable[[LogEntry], None] | None = None,
+    *,
+    resource: str = "",
 ) -> tuple[Inputs, Reading]:
     """Everything below the paths that a diagnosis can use, and what of it could not be read.
 
-    `also` is shown every audit log entry on the way.
+    `also` is shown every audit log entry on the way. A policy that does not say whose it is, in a file that names
+    `resource`, is that resource's.
     """
     reader = InputReader(paths, told)
+    if resource:
+        reader.expect(grantable(Inventory(), resource))
     traces = TraceBuilder()
     for part in reader.log_lines():
         block = part.block()

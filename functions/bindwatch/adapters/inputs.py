@@ -227,6 +227,10 @@ class InputReader:
                 elif inner:
                     self.reading.not_judged["JSON values of no kind we know"] += 1
 
+    def expect(self, resource: str) -> None:
+        """Note a resource that is looked into (a full name): a bare policy whose file names it is its policy."""
+        self._builder.expect(resource)
+
     def _take_inventory(self, value: Any, file: str, line: int, source: Input | None = None) -> bool:
         hint = hint_from_path(source.relative) if source else None
         if hint is None and self.resources_used < len(self._resources) and classify(value) is DocumentKind.POLICY:

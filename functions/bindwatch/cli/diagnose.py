@@ -9,7 +9,7 @@ import click
 
 from bindwatch.adapters.diagnosis_inputs import read_inputs
 from bindwatch.adapters.files import Problem
-from bindwatch.adapters.inputs import Reading
+from bindwatch.adapters.inputs import Reading, named_by_hand
 from bindwatch.cli.moment import MOMENT, or_now
 from bindwatch.cli.progress import Progress
 from bindwatch.cli.roles import load, roles_option
@@ -60,7 +60,12 @@ _INDENT = "      "
 @click.option("--since", default="2h", show_default=True, metavar="AGE", help="How far back live log entries are read.")
 @click.option("--error", "text", default="", metavar="TEXT", help="The error text you see; - reads it from stdin.")
 @click.option("--permission", default="", metavar="P", help="The permission that is refused.")
-@click.option("--resource", default="", metavar="R", help="The resource (full name) on which it is refused.")
+@click.option(
+    "--resource",
+    default="",
+    metavar="R",
+    help="The resource on which it is refused: full name, gs://BUCKET, e-mail, project.",
+)
 @roles_option
 @click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True)
 @click.option("--as-of", type=MOMENT, metavar="DATE", help="Judge ages as of then (UTC); default: now.")
@@ -101,6 +106,7 @@ def command(
         raise InputError("PATH", "give files or a live --project, not both")
     if probe and not project:
         raise InputError("--probe", "needs a live cluster: --project")
+    resource = named_by_hand(resource) if resource else ""
     text = sys.stdin.read() if text == "-" else text
     now = or_now(as_of)
     progress = Progress(sys.stderr, quiet=quiet)
@@ -114,7 +120,7 @@ def command(
         reading.problems = [Problem(reason, 0, "", "not read") for reason in live.not_read]
         cluster = live.cluster.name
     else:
-        inputs, reading = read_inputs(paths, now, catalogue, progress.at)
+        inputs, reading = read_inputs(paths, now, catalogue, progress.at, resource=resource)
     progress.done()
     question = Question(
         namespace=namespace,

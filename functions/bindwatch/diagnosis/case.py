@@ -14,7 +14,7 @@ from bindwatch.inventory.clusters import Cluster, FleetMembership, NodePool
 from bindwatch.inventory.coverage import KUBERNETES_PARTS
 from bindwatch.inventory.identities import Role, ServiceAccount
 from bindwatch.inventory.resources import Firewall, Route, Router
-from bindwatch.inventory.workloads import KubernetesServiceAccount, Pod, Workload
+from bindwatch.inventory.workloads import CredentialConfiguration, KubernetesServiceAccount, Pod, Workload
 from bindwatch.knowledge.roles import RoleCatalogue
 from bindwatch.model.change import AddBinding
 from bindwatch.model.lazily import lazily
@@ -335,7 +335,12 @@ class Case:
 
     @lazily
     def email(self) -> str:
-        """The Google service account it acts as, or is meant to: by annotation, else by the only one that trusts it."""
+        """The Google service account it acts as, or is meant to: by annotation, else by the only one that trusts it.
+
+        In a fleet the credential configuration that its pods mount tells.
+        """
+        if self.is_fleet and self.credential_configurations:
+            return self.credential_configurations[0].google_service_account
         if self.annotation:
             return self.annotation.lower()
         if self.account is None or self.is_fleet:
@@ -344,6 +349,19 @@ class Case:
         if self.trusting and not self.direct_grants and len(self.trusting) == 1:
             return self.trusting[0]
         return ""
+
+    @lazily
+    def credential_configurations(self) -> tuple[CredentialConfiguration, ...]:
+        """The credential configurations that its pods mount, where they were seen."""
+        names = {
+            name: None
+            for runner in self.runners
+            for volume in runner.spec.volumes
+            for kind, name in volume.sources
+            if kind == "configMap"
+        }
+        found = (self.inventory.credential_configuration(self.cluster_name, self.namespace, name) for name in names)
+        return tuple(item for item in found if item is not None)
 
     @lazily
     def _refused_accounts(self) -> tuple[str, ...]:

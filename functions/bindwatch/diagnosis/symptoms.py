@@ -172,12 +172,19 @@ SYMPTOMS: Final[tuple[Symptom, ...]] = (
         "projected-token-volume-missing",
     ),
     _symptom(
+        "key-rejected",
+        "a key of a service account is used, and refused",
+        r"invalid_grant[^\n]{0,80}(?:JWT|signature|account not found|account deleted)|Invalid JWT Signature",
+        "key-file-shadows-workload-identity",
+        "key-file-shadows-workload-identity",
+        hides="key-file",
+    ),
+    _symptom(
         "key-file",
         "a key file is used",
         r"(?:using|from|by|in|env(?:ironment)? var(?:iable)?:?) (?:the )?\$?GOOGLE_APPLICATION_CREDENTIALS"
         r"|GOOGLE_APPLICATION_CREDENTIALS[^\n]{0,40}(?: is set| points? to|=|[^\n]{0,80}no such file)"
-        r"|invalid_grant[^\n]{0,80}(?:JWT|signature|account not found|account deleted)"
-        r"|Invalid JWT Signature|could not (?:read|load|parse)[^\n]{0,80}(?:key|credentials?) (?:json )?file"
+        r"|could not (?:read|load|parse)[^\n]{0,80}(?:key|credentials?) (?:json )?file"
         r"|\.json was not found|private key",
         "key-file-shadows-workload-identity",
     ),

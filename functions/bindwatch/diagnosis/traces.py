@@ -327,6 +327,8 @@ class TraceBuilder:
                 self._succeeded(identity, _STS, time)
             return
         text = " ".join((entry.status_message, *entry.error_reasons, *(_violation(item) for item in entry.violations)))
+        if entry.metadata.flag("dryRun"):
+            return  # a perimeter on trial refuses nothing
         symptoms = frozenset(item.id for item in recognise(text))
         if entry.log == "policy" or any("VPC_SERVICE" in item.text("type") for item in entry.violations):
             symptoms |= {"perimeter"}

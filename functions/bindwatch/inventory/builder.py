@@ -44,11 +44,13 @@ from bindwatch.inventory.resources import (
 )
 from bindwatch.inventory.view import Inventory
 from bindwatch.inventory.workloads import (
+    CredentialConfiguration,
     KubernetesEvent,
     KubernetesServiceAccount,
     Namespace,
     NetworkPolicy,
     Node,
+    OtherNetworkPolicy,
     Pod,
     Workload,
 )
@@ -84,6 +86,8 @@ Entity = (
     | Node
     | Namespace
     | NetworkPolicy
+    | OtherNetworkPolicy
+    | CredentialConfiguration
     | KubernetesEvent
     | Instance
     | Runtime
@@ -123,6 +127,8 @@ PART_OF: Final[dict[type, Part]] = {
     Node: Part.NODES,
     Namespace: Part.NAMESPACES,
     NetworkPolicy: Part.NETWORK_POLICIES,
+    OtherNetworkPolicy: Part.NETWORK_POLICIES,
+    CredentialConfiguration: Part.WORKLOADS,
     KubernetesEvent: Part.KUBERNETES_EVENTS,
     Instance: Part.INSTANCES,
     Runtime: Part.RUNTIMES,
@@ -146,6 +152,8 @@ _KEYS: Final[dict[type, Callable[[Any], object]]] = {
     Node: lambda item: (item.cluster, item.name),
     Namespace: lambda item: (item.cluster, item.name),
     NetworkPolicy: lambda item: (item.cluster, item.namespace, item.name),
+    OtherNetworkPolicy: lambda item: (item.cluster, item.namespace, item.kind, item.name),
+    CredentialConfiguration: lambda item: (item.cluster, item.namespace, item.name),
     KubernetesEvent: lambda item: (item.cluster, item.namespace, item.involved, item.reason, item.message),
 }
 
@@ -191,6 +199,7 @@ class InventoryBuilder:
         self._failed: dict[tuple[Part, str], str] = {}
         self._notes: dict[str, None] = {}
         self._kubernetes: set[tuple[Part, str, str, str]] = set()
+        self._expected: list[str] = []
 
     def add(self, entity: Entity, origin: Origin, *, partial: bool = False) -> None:
         """Take one thing in. Of two with one name the later counts, but a `partial` one never displaces a full one.
@@ -279,6 +288,10 @@ class InventoryBuilder:
     def add_bare_policy(self, policy: Policy, origin: Origin) -> None:
         """Take in a policy that does not say whose it is; `build` finds its place, or gives it a name of its own."""
         self._bare.append((policy, origin))
+
+    def expect(self, resource: str) -> None:
+        """Note a resource that is looked into (a full name): a bare policy whose file names it is its policy."""
+        self._expected.append(resource)
 
     def add_ancestors(self, name: str, chain: tuple[str, ...]) -> None:
         """Note where a resource lies: `chain` as an export writes it (`projects/1`, `folders/2`, `organizations/3`).
@@ -448,7 +461,7 @@ class InventoryBuilder:
         everything = {
             kind: [(taken.entity, taken.origin) for taken in items.values()] for kind, items in entities.items()
         }
-        owners = Owners(everything, self.names.project_ids)
+        owners = Owners(everything, self.names.project_ids, self._expected)
         for policy, origin in self._bare:
             name = owners.of_policy(policy, origin)
             if not name:
@@ -490,5 +503,16 @@ def _put_into(entity: Any, cluster: str) -> Any:
 
 
 _IN_CLUSTER: Final = frozenset(
-    {NodePool, KubernetesServiceAccount, Pod, Workload, Node, Namespace, NetworkPolicy, KubernetesEvent}
+    {
+        NodePool,
+        KubernetesServiceAccount,
+        Pod,
+        Workload,
+        Node,
+        Namespace,
+        NetworkPolicy,
+        OtherNetworkPolicy,
+        CredentialConfiguration,
+        KubernetesEvent,
+    }
 )

@@ -21,7 +21,8 @@ class Cluster:
     client_certificate: bool = False
     authenticator_group: str = ""
     datapath: str = ""
-    network_policy_addon: bool = False
+    ignores_network_policies: bool = False
+    """Whether it says itself that nothing enforces network policies in it."""
     dns_cache: bool | None = None
     network: str = ""
     subnetwork: str = ""

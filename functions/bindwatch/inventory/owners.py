@@ -30,8 +30,11 @@ Item = tuple[Any, Origin]
 class Owners:
     """What an input has that could own a policy or an object which does not say whose it is."""
 
-    def __init__(self, entities: Mapping[type, Sequence[Item]], project_ids: dict[str, str]) -> None:
+    def __init__(
+        self, entities: Mapping[type, Sequence[Item]], project_ids: dict[str, str], expected: Sequence[str] = ()
+    ) -> None:
         self._entities = entities
+        self._expected = expected
         self._project_ids = project_ids
         annotated = {
             item.google_service_account.lower()
@@ -45,6 +48,9 @@ class Owners:
         text = words_of(origin)
         if email := self._email_in(text):
             return self._account_name(email)
+        expected = only(name for name in self._expected if _has_word(text, name.rpartition("/")[2].lower()))
+        if expected:
+            return expected
         roles = [binding.role for binding in policy.bindings]
         for_accounts = (
             bool(roles) and not policy.audit_configs and all(role.startswith(_ON_SERVICE_ACCOUNTS) for role in roles)

@@ -501,7 +501,7 @@ class _Reader:
             if listed and (part := _part_of(kind)):
                 namespace = getattr(entity, "namespace", "")
                 self.builder.saw_kubernetes(part, cluster, namespace, self.origin)
-        if empty:
+        if empty and not doc.text("metadata.name"):
             self.builder.problem(self.origin, f"{kind}.metadata.name", "expected a name")
 
     # What could not be read
@@ -525,7 +525,7 @@ class _Reader:
 
 
 def _part_of(kind: str) -> Part | None:
-    return _PART_OF_KIND.get(kind) or (Part.WORKLOADS if workloads.is_read(kind) else None)
+    return _PART_OF_KIND.get(kind) or (Part.WORKLOADS if workloads.is_workload(kind) else None)
 
 
 def _scope_of(entity: Entity) -> tuple[Part, str | None]:

@@ -45,10 +45,12 @@ from bindwatch.inventory.resources import (
 )
 from bindwatch.inventory.workloads import (
     NODE_POOL_LABEL,
+    CredentialConfiguration,
     KubernetesEvent,
     KubernetesServiceAccount,
     NetworkPolicy,
     Node,
+    OtherNetworkPolicy,
     Pod,
     PodSpec,
     Workload,
@@ -559,6 +561,23 @@ class Inventory:
     def network_policies_of(self, cluster: str, namespace: str) -> tuple[NetworkPolicy, ...]:
         """The network policies of a namespace."""
         return self._network_policies.get((cluster, namespace), ())
+
+    @cached_property
+    def _other_network_policies(self) -> dict[str, tuple[OtherNetworkPolicy, ...]]:
+        return _grouped(self.all(OtherNetworkPolicy), lambda item: item.cluster)
+
+    def other_network_policies_of(self, cluster: str, namespace: str) -> tuple[OtherNetworkPolicy, ...]:
+        """The policies of other kinds that may count for a namespace: its own, and those of the whole cluster."""
+        policies = self._other_network_policies.get(cluster, ())
+        return tuple(item for item in policies if item.namespace in ("", namespace))
+
+    @cached_property
+    def _credential_configurations(self) -> dict[tuple[str, str, str], CredentialConfiguration]:
+        return {(item.cluster, item.namespace, item.name): item for item in self.all(CredentialConfiguration)}
+
+    def credential_configuration(self, cluster: str, namespace: str, name: str) -> CredentialConfiguration | None:
+        """The credential configuration in a ConfigMap, where it has one."""
+        return self._credential_configurations.get((cluster, namespace, name))
 
     def network_policies_for(self, pod: Pod | Workload) -> tuple[NetworkPolicy, ...]:
         """The network policies that select a pod, or the pods a workload makes."""

@@ -308,6 +308,46 @@ class NetworkPolicy:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class OtherNetworkPolicy:
+    """A policy of another kind than Kubernetes' own (Cilium, Calico, admin policies): that it exists, not what it says.
+
+    Its `namespace` is '' where it counts for the whole cluster.
+    """
+
+    cluster: str
+    namespace: str
+    kind: str
+    name: str
+
+    @property
+    def resource(self) -> str:
+        """Its full resource name, as Cloud Asset Inventory spells those of Kubernetes objects."""
+        inside = f"/namespaces/{self.namespace}" if self.namespace else ""
+        return f"{self.cluster}/k8s{inside}/{self.kind.lower()}/{self.name}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CredentialConfiguration:
+    """A ConfigMap with a credential configuration of a fleet or a pool: whom its reader asks, and whom it acts as.
+
+    `pool` is a workload identity pool ('' where the audience names none), `google_service_account` an e-mail, '' where
+    nobody is impersonated. The file holds no secret.
+    """
+
+    cluster: str
+    namespace: str
+    name: str
+    audience: str = ""
+    pool: str = ""
+    google_service_account: str = ""
+
+    @property
+    def resource(self) -> str:
+        """Its full resource name, as Cloud Asset Inventory spells it."""
+        return f"{self.cluster}/k8s/namespaces/{self.namespace}/configmaps/{self.name}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class KubernetesEvent:
     """An event of a cluster: what happened to which object (`kind/name`)."""
 

@@ -249,7 +249,16 @@ def account_not_found(case: Case) -> Outcome:
     near = _nearest(case)
     shown = case.account.resource if case.account is not None else case.account_resource
     evidence = (asset(f"{case.title} is annotated with {case.annotation or case.email}, which does not exist", shown),)
-    if near:
+    if case.is_fleet and case.credential_configurations:
+        config = case.credential_configurations[0]
+        what = f"the credential configuration {config.name} names {case.email}, which does not exist"
+        evidence = (asset(what, config.resource),)
+        fix = Fix(
+            f"Name {near or 'an account that exists'} in ConfigMap {config.namespace}/{config.name}, and restart the"
+            " pods",
+            outside='the account stands in its "service_account_impersonation_url"',
+        )
+    elif near:
         fix = Fix(f"Annotate {case.title} with {near}, and restart its pods", (_annotate(case, near),))
     elif not project or "@" not in case.email:
         fix = Fix(

@@ -49,7 +49,7 @@ def network_policy(case: Case) -> Outcome:
     ports = metadata_ports(case)
     blocked = [port for port in ports if not _allows(policies, port)]
     if not blocked:
-        return Clear("its network policies let it reach the metadata server")
+        return _clear(case, "its network policies let it reach the metadata server")
     if len(blocked) < len(ports):
         return Unknown(f"the data plane of {case.where}: its network policies allow one way of two")
     needs_dns = _needs_dns(runner) and not _resolves(policies)
@@ -74,24 +74,12 @@ def name_resolution(case: Case) -> Outcome:
         return None
     limiting = _limiting(case)
     if not isinstance(limiting, tuple):
-        text, told = case.said("name-resolution")
-        if text is None and not told:
-            return limiting
-        words_of_it = "the client could not resolve the metadata server's name"
-        return found(
-            entry(words_of_it, text.ref) if text is not None else Evidence(f"the error text shows it: {words_of_it}"),
-            Fix(
-                "Repair the cluster's DNS, or set GCE_METADATA_HOST=169.254.169.254 in the containers",
-                outside=f"the fault lies in the cluster's DNS, or in what is not in the input: {limiting.needs}"
-                if isinstance(limiting, Unknown)
-                else "no network policy blocks it: the fault lies in the cluster's DNS",
-            ),
-        )
+        return _said_not_to_resolve(case, limiting)
     runner, policies = limiting
     if not _needs_dns(runner):
         return Clear("GCE_METADATA_HOST names the metadata server by its address")
     if _resolves(policies):
-        return Clear("its network policies let it reach DNS")
+        return _said_not_to_resolve(case, _clear(case, "its network policies let it reach DNS"))
     return found(
         tuple(
             asset(f"network policy {policy.name} isolates {words(runner)} and lets nothing reach port 53",
@@ -102,8 +90,36 @@ def name_resolution(case: Case) -> Outcome:
     )  # fmt: skip
 
 
+def _said_not_to_resolve(case: Case, by_policies: Outcome) -> Outcome:
+    """What network policies tell, unless a text says that the name does not resolve all the same."""
+    text, told = case.said("name-resolution")
+    if text is None and not told:
+        return by_policies
+    what = "the client could not resolve the metadata server's name"
+    return found(
+        entry(what, text.ref) if text is not None else Evidence(f"the error text shows it: {what}"),
+        Fix(
+            "Repair the cluster's DNS, or set GCE_METADATA_HOST=169.254.169.254 in the containers",
+            outside=f"the fault lies in the cluster's DNS, or in what is not in the input: {by_policies.needs}"
+            if isinstance(by_policies, Unknown)
+            else "no network policy blocks it: the fault lies in the cluster's DNS",
+        ),
+    )
+
+
+def _clear(case: Case, reason: str) -> Clear | Unknown:
+    """That no policy of Kubernetes' own blocks it, which rules out nothing where there are policies of other kinds."""
+    others = case.inventory.other_network_policies_of(case.cluster_name, case.namespace)
+    if not others:
+        return Clear(reason)
+    names = ", ".join(f"{item.kind} {item.name}" for item in others[:3])
+    return Unknown(f"what {names} let{'s' if len(others) == 1 else ''} through: only Kubernetes' own policies are read")
+
+
 def _limiting(case: Case) -> tuple[Runner, tuple[NetworkPolicy, ...]] | Outcome:
     """A runner whose egress is isolated, with the policies that do so; else why there is none."""
+    if case.cluster is not None and case.cluster.ignores_network_policies:
+        return Clear(f"{case.where} does not enforce network policies")
     if not case.seen(Part.NETWORK_POLICIES, case.scope):
         known = case.inventory.network_policies_of(case.cluster_name, case.namespace)
         if not known:
@@ -111,7 +127,7 @@ def _limiting(case: Case) -> tuple[Runner, tuple[NetworkPolicy, ...]] | Outcome:
     if not case.runners:
         if any(item.limits_egress for item in _policies(case)):
             return Unknown(case.needs(Part.PODS))
-        return Clear("no network policy of the namespace limits egress")
+        return _clear(case, "no network policy of the namespace limits egress")
     for runner in case.runners:
         if runner.spec.host_network:
             continue
@@ -122,7 +138,7 @@ def _limiting(case: Case) -> tuple[Runner, tuple[NetworkPolicy, ...]] | Outcome:
         policies = tuple(item for item in case.inventory.network_policies_for(runner) if item.limits_egress)
         if policies and not runner.spec.host_network:
             return runner, policies
-    return Clear("no network policy limits what leaves its pods")
+    return _clear(case, "no network policy limits what leaves its pods")
 
 
 def _policies(case: Case) -> tuple[NetworkPolicy, ...]:

@@ -233,6 +233,19 @@ def fleet_pool(case: Case) -> Outcome:
     if wrong:
         told = asset(f"the fleet's pool is {membership.workload_pool}", membership.name)
         return _asks_for_another(case, membership.workload_pool, wrong, told)
+    for config in case.credential_configurations:
+        if config.pool and config.pool != membership.workload_pool:
+            right = f"identitynamespace:{membership.workload_pool}:{membership.identity_provider}"
+            return found(
+                (
+                    asset(f"the credential configuration {config.name} asks for {config.pool}", config.resource),
+                    asset(f"the fleet's pool is {membership.workload_pool}", membership.name),
+                ),
+                Fix(
+                    f"Name the fleet's pool in ConfigMap {config.namespace}/{config.name}, and restart the pods",
+                    outside=f'its "audience" must be "{right}"',
+                ),
+            )
     if not case.seen(Part.POLICIES):
         return Unknown("policies of the service accounts that may trust it")
     return Clear(f"the fleet's pool is {membership.workload_pool}")

@@ -88,6 +88,9 @@ def _default_instead_of_another(case: Case) -> Outcome:
     unused = _unused_accounts(case)
     near = {name for name in unused if any(_belongs(runner, name) for runner in case.runners)}
     candidates = near or unused
+    if len(candidates) != 1 and case.asked and not case.grants:
+        # Who asks for it means it to reach something, and the namespace has one account that does.
+        candidates = _identities(case)
     if len(candidates) != 1:
         return Clear("no other account of the namespace waits for pods")
     return _default_found(case, case.runners, candidates.pop())
@@ -112,19 +115,25 @@ def _runners_of_default(case: Case) -> tuple[Runner, ...]:
     return (*owners, *pods)
 
 
+def _identities(case: Case) -> set[str]:
+    """The accounts of the namespace that are annotated or granted something."""
+    return {
+        account.name
+        for account in case.inventory.ksas_of(case.cluster_name)
+        if account.namespace == case.namespace
+        and account.name != "default"
+        and (account.google_service_account or case.inputs.grants.named(account.namespace, account.name))
+    }
+
+
 def _unused_accounts(case: Case) -> set[str]:
-    """The accounts of the namespace that are annotated or granted something, and that nothing runs as."""
-    found_names = set()
-    for account in case.inventory.ksas_of(case.cluster_name):
-        if account.namespace != case.namespace or account.name == "default":
-            continue
-        if case.inventory.pods_of(case.cluster_name, case.namespace, account.name):
-            continue
-        if case.inventory.workloads_of(case.cluster_name, case.namespace, account.name):
-            continue
-        if account.google_service_account or case.inputs.grants.named(account.namespace, account.name):
-            found_names.add(account.name)
-    return found_names
+    """Those of them that nothing runs as."""
+    return {
+        name
+        for name in _identities(case)
+        if not case.inventory.pods_of(case.cluster_name, case.namespace, name)
+        and not case.inventory.workloads_of(case.cluster_name, case.namespace, name)
+    }
 
 
 def _belongs(runner: Runner, name: str) -> bool:
@@ -158,6 +167,7 @@ def host_network(case: Case) -> Outcome:
 
 def key_file(case: Case) -> Outcome:
     """A key file, which client libraries prefer to the metadata server."""
+    text, told = case.said("key-rejected")
     if not case.runners:
         uses = [use for use in case.traces.key_uses if case.email and use.email == case.email]
         if (
@@ -188,6 +198,15 @@ def key_file(case: Case) -> Outcome:
                     risk="The pods restart. Delete the key and its Secret once nothing else uses them.",
                 ),
             )
+    if text is not None or told:
+        what = "a client signs with a key, which Google refuses"
+        return found(
+            entry(what, text.ref) if text is not None else Evidence(f"the error text shows it: {what}"),
+            Fix(
+                "Let the client use the default credentials instead of a key file; then delete the key",
+                outside=f"no container sets {_CREDENTIALS}: the application's own settings name the key",
+            ),
+        )
     return Clear(f"no container sets {_CREDENTIALS} to a key")
 
 

@@ -48,7 +48,10 @@ def cluster(doc: Document, at: Place) -> Iterator[Cluster | NodePool]:
         if doc.flag("authenticatorGroupsConfig.enabled")
         else "",
         datapath=doc.text("networkConfig.datapathProvider"),
-        network_policy_addon=bool(doc.flag("networkPolicy.enabled")),
+        ignores_network_policies=doc.flag("addonsConfig.networkPolicyConfig.disabled") is True
+        and not doc.flag("networkPolicy.enabled")
+        and doc.text("networkConfig.datapathProvider") != "ADVANCED_DATAPATH"
+        and not autopilot,
         dns_cache=doc.flag("addonsConfig.dnsCacheConfig.enabled"),
         network=canonical(network, service="compute.googleapis.com") if "/" in network else "",
         subnetwork=canonical(subnetwork, service="compute.googleapis.com") if "/" in subnetwork else "",

@@ -4,11 +4,14 @@ import re
 from collections.abc import Callable, Iterator
 from typing import Final
 
+import msgspec
+
 from bindwatch.inventory.parsers.place import Place
 from bindwatch.inventory.workloads import (
     METADATA_SERVER_LABEL,
     NODE_POOL_LABEL,
     Container,
+    CredentialConfiguration,
     EgressRule,
     EnvVar,
     KubernetesEvent,
@@ -17,6 +20,7 @@ from bindwatch.inventory.workloads import (
     NetworkPeer,
     NetworkPolicy,
     Node,
+    OtherNetworkPolicy,
     Pod,
     PodSpec,
     PortRange,
@@ -28,7 +32,17 @@ from bindwatch.inventory.workloads import (
 )
 from bindwatch.model.document import Document
 
-KubernetesObject = KubernetesServiceAccount | Pod | Workload | Node | Namespace | NetworkPolicy | KubernetesEvent
+KubernetesObject = (
+    KubernetesServiceAccount
+    | Pod
+    | Workload
+    | Node
+    | Namespace
+    | NetworkPolicy
+    | OtherNetworkPolicy
+    | CredentialConfiguration
+    | KubernetesEvent
+)
 
 # Variables that decide where credentials come from; every other value stays out, and so do tokens.
 _STEERS_CREDENTIALS = re.compile(
@@ -36,7 +50,20 @@ _STEERS_CREDENTIALS = re.compile(
     r"|GOOGLE_CLOUD_QUOTA_PROJECT|CLOUDSDK_\w+"
 )
 _LONGEST_VALUE: Final = 512
+# identitynamespace:POOL:PROVIDER, or //iam.googleapis.com/projects/N/locations/global/workloadIdentityPools/POOL/…
+_POOL_OF_AUDIENCE = re.compile(r"^identitynamespace:([a-z0-9.:-]+?\.id\.goog)(?=:|$)|/workloadIdentityPools/([^/]+)")
 _WORKLOADS: Final = frozenset({"Deployment", "StatefulSet", "DaemonSet", "ReplicaSet", "Job", "CronJob"})
+# Kinds that limit what leaves a pod beside the NetworkPolicy of Kubernetes, each in a language of its own.
+OTHER_NETWORK_POLICIES: Final = frozenset(
+    {
+        "AdminNetworkPolicy",
+        "BaselineAdminNetworkPolicy",
+        "CiliumClusterwideNetworkPolicy",
+        "CiliumNetworkPolicy",
+        "FQDNNetworkPolicy",
+        "GlobalNetworkPolicy",
+    }
+)
 
 
 def kubernetes_object(doc: Document, at: Place, kind: str) -> Iterator[KubernetesObject]:
@@ -46,13 +73,22 @@ def kubernetes_object(doc: Document, at: Place, kind: str) -> Iterator[Kubernete
         return
     if kind in _WORKLOADS:
         yield _workload(doc, at, kind)
+    elif kind in OTHER_NETWORK_POLICIES or (kind == "NetworkPolicy" and "projectcalico.org" in doc.text("apiVersion")):
+        yield OtherNetworkPolicy(cluster=at.cluster, namespace=doc.text("metadata.namespace"), kind=kind, name=name)
+    elif kind == "ConfigMap":
+        yield from _credential_configuration(doc, at)
     elif kind in _READERS:
         yield _READERS[kind](doc, at)
 
 
 def is_read(kind: str) -> bool:
     """Whether objects of a kind are kept."""
-    return kind in _WORKLOADS or kind in _READERS
+    return kind in _WORKLOADS or kind in OTHER_NETWORK_POLICIES or kind == "ConfigMap" or kind in _READERS
+
+
+def is_workload(kind: str) -> bool:
+    """Whether objects of a kind make pods."""
+    return kind in _WORKLOADS
 
 
 def _namespace_of(doc: Document) -> str:
@@ -247,6 +283,29 @@ def _ports(doc: Document) -> PortRange:
     number = doc.number("port")
     first: int | str | None = number if number is not None else doc.text("port") or None
     return PortRange(doc.text("protocol") or "TCP", first, doc.number("endPort"))
+
+
+def _credential_configuration(doc: Document, at: Place) -> Iterator[CredentialConfiguration]:
+    """The credential configuration in a ConfigMap, whatever its key is called; nothing of any other ConfigMap."""
+    for _, text in doc.pairs("data"):
+        if '"external_account"' not in text:
+            continue
+        try:
+            config = Document(msgspec.json.decode(text, type=dict))
+        except (msgspec.DecodeError, RecursionError):
+            continue
+        audience = config.text("audience")
+        pool = _POOL_OF_AUDIENCE.search(audience)
+        _, _, account = config.text("service_account_impersonation_url").rpartition("/serviceAccounts/")
+        yield CredentialConfiguration(
+            cluster=at.cluster,
+            namespace=_namespace_of(doc),
+            name=doc.text("metadata.name"),
+            audience=audience,
+            pool=(pool[1] or pool[2]) if pool else "",
+            google_service_account=account.partition(":")[0].lower(),
+        )
+        return
 
 
 def _event(doc: Document, at: Place) -> KubernetesEvent:
