@@ -4,6 +4,7 @@ Both only count where they surely apply. A denied principal who may be exempt, a
 boundary that was not read: each leaves the risk as it is.
 """
 
+from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
 
@@ -11,11 +12,31 @@ from bindwatch.access.conditions import Circumstances, evaluate
 from bindwatch.access.membership import Membership
 from bindwatch.inventory import Inventory
 from bindwatch.inventory.hierarchy import DenyPolicy, DenyRule, Organization, PolicyBinding
-from bindwatch.knowledge.escalation import dangerous_bits
+from bindwatch.knowledge.escalation import dangerous_bits, dangerous_mask, named
 from bindwatch.knowledge.permissions import pattern_matches
 from bindwatch.model.policy import Condition
 from bindwatch.model.principal import Principal, PrincipalKind, parse_member
 from bindwatch.model.resource import project_name
+
+
+def denied_principal(text: str) -> Principal | None:
+    """Whom an entry of a deny rule names; None where it names nobody.
+
+    Deny policies have a spelling of their own (`principal://goog/subject/EMAIL`); members as allow policies write them
+    are nobody there (https://cloud.google.com/iam/docs/principal-identifiers#deny).
+    """
+    if not text.startswith(("principal://", "principalSet://")):
+        return None
+    principal = parse_member(text)
+    return None if principal.is_malformed else principal
+
+
+@dataclass(frozen=True, slots=True)
+class HeldBack:
+    """What guards take from a principal on a resource: dangerous permissions, as bits, and the guards in words."""
+
+    permissions: int
+    words: tuple[str, ...]
 
 
 class Guards:
@@ -39,16 +60,36 @@ class Guards:
         if known is None:
             known = 0
             for policy in self._inventory.deny_policies_over(resource):
-                for rule in policy.rules:
-                    if self._applies(rule, principal):
-                        known |= _denied_bits(rule.denied_permissions, rule.exception_permissions)
+                known |= self._denied_by(policy, principal)
             self._denied[key] = known
         return known
+
+    def held_back(self, principal: Principal, resource: str, risk: int) -> HeldBack | None:
+        """What of these permissions the principal surely cannot use on a resource, and why; None where nothing is."""
+        if self.is_out_of_bounds(principal, resource):
+            return HeldBack(risk & dangerous_mask(), ("A principal access boundary leaves the resource out.",))
+        taken = self.denied(principal, resource) & risk
+        if not taken:
+            return None
+        words = []
+        for policy in self._inventory.deny_policies_over(resource):
+            if bits := self._denied_by(policy, principal) & risk:
+                names = named(bits)
+                listed = ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
+                words.append(f"Deny policy {policy.name.rpartition('/')[2]} takes away, while it stands: {listed}.")
+        return HeldBack(taken, tuple(words))
+
+    def _denied_by(self, policy: DenyPolicy, principal: Principal) -> int:
+        bits = 0
+        for rule in policy.rules:
+            if self._applies(rule, principal):
+                bits |= _denied_bits(rule.denied_permissions, rule.exception_permissions)
+        return bits
 
     def _applies(self, rule: DenyRule, principal: Principal) -> bool:
         if not self._holds(rule.condition):
             return False
-        denied = map(parse_member, rule.denied_principals)
+        denied = filter(None, map(denied_principal, rule.denied_principals))
         if not any(self._membership.surely_in(principal, wider) for wider in denied):
             return False
         excepted = map(parse_member, rule.exception_principals)
@@ -126,6 +167,12 @@ class Guards:
             if name
         ]
         return (*pools, *self._inventory.ancestors(project_name(home)))
+
+
+@lru_cache(maxsize=2)
+def guards_of(inventory: Inventory, as_of: datetime) -> Guards | None:
+    """The guards of an inventory, made once for whoever asks; None where it holds none."""
+    return Guards(inventory, Membership(inventory), as_of) if inventory.has_guards else None
 
 
 @lru_cache(maxsize=4096)

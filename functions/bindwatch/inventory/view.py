@@ -595,6 +595,11 @@ class Inventory:
     # Guards
 
     @cached_property
+    def has_guards(self) -> bool:
+        """Whether anything was read that takes permissions away again: a deny policy, a boundary that is bound."""
+        return bool(self.all(DenyPolicy) or self.all(PolicyBinding))
+
+    @cached_property
     def _deny_policies(self) -> dict[str, tuple[DenyPolicy, ...]]:
         return _grouped(self.all(DenyPolicy), lambda item: item.attachment_point)
 

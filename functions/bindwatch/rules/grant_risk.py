@@ -1,8 +1,8 @@
 """What one grant lets its member do: judged from the permissions of the role and from where it is bound."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from bindwatch.knowledge.escalation import EscalationPath, Level, named, risk_of, satisfied, traits_of
 from bindwatch.knowledge.permissions import Trait
@@ -14,6 +14,9 @@ from bindwatch.model.policy import Grant
 from bindwatch.model.principal import PrincipalKind
 from bindwatch.rule import Context
 from bindwatch.rules.callers import exposure_of
+
+if TYPE_CHECKING:
+    from bindwatch.access.guards import HeldBack
 
 _NOBODY: Final = frozenset({PrincipalKind.PROJECT_ROLE, PrincipalKind.MALFORMED})
 TAKEOVER: Final = frozenset({"C0", "C1"})
@@ -56,6 +59,10 @@ class GrantRisk:
     paths: tuple[EscalationPath, ...]
     exposure: Exposure
     score: int
+    guards: tuple[str, ...] = ()
+    """What holds the member back, in words: deny policies, access boundaries. The rest counts with them."""
+    lifted: "GrantRisk | None" = None
+    """The same without the guards, where there are any."""
 
     @lazily
     def severity(self) -> Severity:
@@ -73,15 +80,20 @@ class GrantRisk:
         return any(path.id in _MINTING for path in self.paths)
 
     @lazily
+    def unguarded(self) -> "GrantRisk":
+        """The same if nothing held the member back, as it is once somebody lifts the guards."""
+        return self if self.lifted is None else self.lifted
+
+    @lazily
     def traits(self) -> Trait:
         """What its permissions do, coarsely."""
         return traits_of(self.risk)
 
     @lazily
     def reasons(self) -> tuple[str, ...]:
-        """The worst ways up, in words, worst first; three at most."""
+        """What holds the member back, then the worst ways up, in words, worst first; three at most."""
         worst = sorted(self.paths, key=lambda path: -path.weight)
-        return tuple(f"{' + '.join(path.permissions)}: {path.why}" for path in worst[:3])
+        return (*self.guards, *(f"{' + '.join(path.permissions)}: {path.why}" for path in worst[:3]))
 
     @lazily
     def permissions(self) -> tuple[str, ...]:
@@ -126,7 +138,22 @@ def risk_of_grant(grant: Grant, resource: str, context: Context) -> GrantRisk | 
         return None
     level, kind = place_of(resource)
     bounded = grant.condition is not None and "request.time" in grant.condition.expression
-    return _graded(risk, level, kind, exposure_of(grant.principal, context), bounded)
+    exposure = exposure_of(grant.principal, context)
+    held_back = _held_back(grant, resource, risk, context)
+    if held_back is None:
+        return _graded(risk, level, kind, exposure, bounded)
+    found = _graded(risk & ~held_back.permissions, level, kind, exposure, bounded)
+    return replace(found, guards=held_back.words, lifted=_graded(risk, level, kind, exposure, bounded))
+
+
+def _held_back(grant: Grant, resource: str, risk: int, context: Context) -> "HeldBack | None":
+    if context.inventory is None or not context.inventory.has_guards:
+        return None
+    # Imported here: most inputs hold no guards, and the start of the command line counts.
+    from bindwatch.access.guards import guards_of
+
+    guards = guards_of(context.inventory, context.as_of)
+    return guards.held_back(grant.principal, resource, risk) if guards else None
 
 
 @lru_cache(maxsize=16384)

@@ -12,7 +12,7 @@ from typing import Final
 from msgspec.structs import replace
 
 from bindwatch.inventory.resources import Bucket
-from bindwatch.knowledge.escalation import Level, act_as_bit
+from bindwatch.knowledge.escalation import ACT_AS, Level, act_as_bit
 from bindwatch.knowledge.permissions import Trait
 from bindwatch.model.change import AddBinding, Change, RemoveBinding, remedy
 from bindwatch.model.finding import Confidence, Remediation, Severity, State
@@ -231,6 +231,14 @@ def external_member(grant: Grant, resource: str, context: Context) -> Match | No
     )
 
 
+_BUT_HELD_BACK: Final = " but for a guard that holds it back"
+
+
+def _if_held_back(severity: Severity) -> Severity:
+    """What a grant weighs that has no effect for as long as nobody lifts a guard."""
+    return Severity.LOW if severity > Severity.LOW else Severity.INFO
+
+
 COUNTS: Final = 0.45  # paths lighter than this (reading a serial port) do not make a role privileged
 
 
@@ -244,6 +252,10 @@ def privileged_role(grant: Grant, resource: str, context: Context) -> Match | No
     found = risk_of_grant(grant, resource, context)
     if found is None:
         return None
+    held_back = False
+    if found.guards:
+        open_ = {path.cls for path in found.paths if path.weight >= COUNTS}
+        held_back, classes = not open_, open_ or classes
     delegated = grant.condition is not None and "modifiedGrantsByRole" in grant.condition.expression
     if "C0" in classes and delegated:
         severity = min(found.severity, Severity.MEDIUM)
@@ -267,9 +279,10 @@ def privileged_role(grant: Grant, resource: str, context: Context) -> Match | No
         )
     return Match(
         subject=subject_of(grant),
-        title=f"{grant.member} holds {grant.role} on {display(resource)}, which {_leads_to(classes)}",
+        title=f"{grant.member} holds {grant.role} on {display(resource)}, which {_leads_to(classes)}"
+        + (_BUT_HELD_BACK if held_back else ""),
         principal=grant.principal.identity,
-        severity=severity,
+        severity=_if_held_back(severity) if held_back else severity,
         score=found.score,
         notes=notes,
         remediation=removal(
@@ -301,16 +314,21 @@ def impersonation_role_above_account(grant: Grant, resource: str, context: Conte
     if not names_somebody(grant) or grant.principal.is_service_agent:
         return None
     found = risk_of_grant(grant, resource, context)
-    if found is None or (leads_up and (not found.becomes_service_accounts or _is_broad(found.permissions))):
+    if found is None:
         return None
+    free = found.unguarded
+    if leads_up and (not free.becomes_service_accounts or _is_broad(free.permissions)):
+        return None
+    held_back = not (found.becomes_service_accounts if leads_up else ACT_AS in found.permissions)
     # To act as an account is half a way: whoever may deploy something here as well has the other half.
     words = "become" if leads_up else "act as"
     floor = Severity.HIGH if leads_up and level > Level.PROJECT else Severity.MEDIUM
     return Match(
         subject=subject_of(grant),
-        title=f"{grant.member} can {words} every service account of {display(resource)} through {grant.role}",
+        title=f"{grant.member} can {words} every service account of {display(resource)} through {grant.role}"
+        + (_BUT_HELD_BACK if held_back else ""),
         principal=grant.principal.identity,
-        severity=max(found.severity, floor),
+        severity=_if_held_back(floor) if held_back else max(found.severity, floor),
         score=found.score,
         notes=found.reasons or ("It can be attached to whatever this member may deploy, there and below.",),
         remediation=removal(
@@ -351,17 +369,19 @@ def impersonation_role_on_account(grant: Grant, resource: str, context: Context)
     if grant.principal.kind in _POOL_KINDS:
         return None  # how Workload Identity is meant to work; wide and foreign members have rules of their own
     account = resource.rpartition("/")[2]
-    runs_as = "iam.serviceAccounts.actAs" in found.permissions
-    if not found.paths and not runs_as:
+    held_back = not found.paths and ACT_AS not in found.permissions
+    given = found.unguarded if held_back else found
+    if not given.paths and ACT_AS not in given.permissions:
         return None
-    severity, words = _weight_on_account(grant, account, takeover=found.leads_to_takeover, context=context)
-    if any(path.cls == "C0" for path in found.paths):
+    severity, words = _weight_on_account(grant, account, takeover=given.leads_to_takeover, context=context)
+    if any(path.cls == "C0" for path in given.paths):
         words, severity = "can decide who becomes it", max(severity, Severity.MEDIUM)
     return Match(
         subject=subject_of(grant),
-        title=f"{grant.member} {words}: {grant.role} on service account {account}",
+        title=f"{grant.member} {words}: {grant.role} on service account {account}"
+        + (_BUT_HELD_BACK if held_back else ""),
         principal=grant.principal.identity,
-        severity=severity,
+        severity=_if_held_back(severity) if held_back else severity,
         score=found.score,
         notes=(*_reach_of(account, context), *found.reasons),
         remediation=removal(grant, resource),
