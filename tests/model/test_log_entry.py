@@ -130,6 +130,13 @@ def test_a_grant_is_found_wherever_the_service_puts_it(payload: dict[str, Any]) 
     assert (grant.role, grant.member) == ("roles/owner", "user:eve@example.com")
 
 
+def test_the_old_names_of_roles_on_datasets_are_those_of_an_inventory() -> None:
+    """So that one grant is one finding, wherever it is seen."""
+    change = {"action": "ADD", "access": {"role": "WRITER", "userByEmail": "eve@example.com"}}
+    (grant,) = parse(entry(metadata={"datasetChange": {"accessChanges": [change]}})).grants
+    assert grant.role == "roles/bigquery.dataEditor"
+
+
 def test_an_empty_delta_changed_nothing_whatever_the_request_lists() -> None:
     policy = {"bindings": [{"role": "roles/owner", "members": ["user:eve@example.com"]}]}
     value = entry(methodName="SetIamPolicy", serviceData={"policyDelta": {}}, request={"policy": policy})

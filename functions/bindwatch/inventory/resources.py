@@ -1,9 +1,8 @@
 """Resources with an identity or a guard of their own: machines, serverless runtimes, storage, keys, networks."""
 
 from dataclasses import dataclass
-from typing import Final
 
-from bindwatch.model.policy import Binding, Policy
+from bindwatch.model.policy import DATASET_ROLES, Binding, Policy
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,14 +61,6 @@ class DatasetAccess:
     member: str
 
 
-# BigQuery keeps its first three roles under their old names in access lists; the API documents them as equal to these.
-_DATASET_ROLES: Final = {
-    "OWNER": "roles/bigquery.dataOwner",
-    "WRITER": "roles/bigquery.dataEditor",
-    "READER": "roles/bigquery.dataViewer",
-}
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Dataset:
     """A BigQuery dataset and its access list."""
@@ -83,7 +74,7 @@ class Dataset:
         """The access list as an allow policy, for whoever asks who may read it."""
         members: dict[str, list[str]] = {}
         for item in self.access:
-            members.setdefault(_DATASET_ROLES.get(item.role, item.role), []).append(item.member)
+            members.setdefault(DATASET_ROLES.get(item.role, item.role), []).append(item.member)
         return Policy(bindings=tuple(Binding(role, tuple(names)) for role, names in members.items()))
 
 

@@ -37,6 +37,7 @@ from bindwatch.model.log_wire import (
     read_value,
 )
 from bindwatch.model.policy import (
+    DATASET_ROLES,
     AuditConfigDelta,
     Condition,
     DeltaAction,
@@ -625,7 +626,8 @@ def _dataset_access_changes(metadata: Document) -> list[tuple[DeltaAction, Grant
         access = change.document("access")
         member = access.text("iamMember") or _access_member(access)
         if member and action in ("ADD", "REMOVE"):
-            grant = _grant(access.text("role"), member, condition_of(access.document("condition")))
+            role = access.text("role")
+            grant = _grant(DATASET_ROLES.get(role, role), member, condition_of(access.document("condition")))
             changes.append((DeltaAction(action), grant))
     return changes
 

@@ -7,6 +7,8 @@ that are not known here are refused where losing them would lose audit configs: 
 
 from dataclasses import dataclass
 from enum import StrEnum
+from types import MappingProxyType
+from typing import Final
 
 import msgspec
 
@@ -19,6 +21,16 @@ class Condition(msgspec.Struct, frozen=True, gc=False):
     expression: str = ""
     title: str = ""
     description: str = ""
+
+
+DATASET_ROLES: Final = MappingProxyType(
+    {
+        "OWNER": "roles/bigquery.dataOwner",
+        "WRITER": "roles/bigquery.dataEditor",
+        "READER": "roles/bigquery.dataViewer",
+    }
+)
+"""The first roles of BigQuery, under their old names in access lists of datasets, and what the API says they equal."""
 
 
 class Binding(msgspec.Struct, frozen=True, gc=False):

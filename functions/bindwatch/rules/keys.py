@@ -253,12 +253,15 @@ def _deactivated(access_id: str, project: str) -> Remediation | None:
     "api-key-created",
     Severity.LOW,
     Category.THREAT,
-    methods=(*activity(_API_KEYS, "google.api.apikeys.v*.ApiKeys.Create*Key"), *DEPLOYMENTS),
+    methods=(
+        *activity(_API_KEYS, "google.api.apikeys.v*.ApiKeys.Create*Key", "google.api.apikeys.v*.ApiKeys.UndeleteKey"),
+        *DEPLOYMENTS,
+    ),
     techniques=["T1548", "T1098.001"],
     equivalents=["panther:GCP.serviceusage.apiKeys.create.Privilege.Escalation"],
 )
 def api_key_created(entry: LogEntry, context: Context) -> Iterator[Match]:
-    """An API key was created.
+    """An API key was created, or a deleted one brought back.
 
     ## Why it matters
     An API key is a string that works for whoever has it. Without restrictions it opens every API of the project that
@@ -273,23 +276,27 @@ def api_key_created(entry: LogEntry, context: Context) -> Iterator[Match]:
     ## Blind spots
     Restrictions added afterwards are in another entry (UpdateKey). A deployment that makes a key shows only that.
     """
-    if "serviceusage.apiKeys.create" not in entry.granted_permissions and (
-        "apikeys.keys.create" not in entry.granted_permissions
-    ):
+    if entry.granted_permissions.isdisjoint(_MAKES_KEYS):
         return
+    revived = entry.method.endswith("UndeleteKey")
     bound = entry.request.text("key.serviceAccountEmail")
     restricted = entry.request.has("key.restrictions")
     name = entry.response.text("name") or entry.raw_resource_name
-    weighty = bool(bound) or (not restricted and entry.request.has("key"))
+    weighty = bool(bound) or revived or (not restricted and entry.request.has("key"))
     yield Match(
         subject=name,
-        title=f"An API key{f' that acts as {bound}' if bound else ''} was created by {entry.caller_name}",
+        title=f"A deleted API key was brought back by {entry.caller_name}, and works as it did"
+        if revived
+        else f"An API key{f' that acts as {bound}' if bound else ''} was created by {entry.caller_name}",
         severity=Severity.MEDIUM if weighty and not is_expected(entry.caller, context) else Severity.LOW,
-        notes=() if restricted or entry.service != _API_KEYS else ("The request sets no restriction.",),
+        notes=() if restricted or revived or entry.service != _API_KEYS else ("The request sets no restriction.",),
         remediation=remedy("Delete the key", Run(("gcloud", "services", "api-keys", "delete", name)))
         if "/keys/" in name
         else None,
     )
+
+
+_MAKES_KEYS: Final = ("apikeys.keys.create", "apikeys.keys.undelete", "serviceusage.apiKeys.create")
 
 
 @log_rule(
