@@ -7,12 +7,13 @@ from bindwatch.inventory import Inventory
 from bindwatch.knowledge.escalation import Level
 from bindwatch.model.resource import path_of, service_of
 
+SERVICE_ACCOUNT: Final = "iam.googleapis.com/ServiceAccount"
 _MANAGER: Final = "//cloudresourcemanager.googleapis.com/"
 _LEVELS: Final = {"organizations": Level.ORGANIZATION, "folders": Level.FOLDER, "projects": Level.PROJECT}
 
 # The kind of a resource by its API and the last collection of its name, where an escalation path asks for it.
 _KINDS: Final = {
-    ("iam", "serviceAccounts"): "iam.googleapis.com/ServiceAccount",
+    ("iam", "serviceAccounts"): SERVICE_ACCOUNT,
     ("compute", "instances"): "compute.googleapis.com/Instance",
     ("compute", "disks"): "compute.googleapis.com/Disk",
     ("container", "clusters"): "container.googleapis.com/Cluster",
@@ -63,3 +64,16 @@ def condition_names(resource: str, project_number: str = "") -> tuple[str, ...]:
         numbered = f"projects/{project_number}"
         names += [numbered, _MANAGER + numbered, (_MANAGER + numbered).removeprefix("//")]
     return tuple(dict.fromkeys(names))
+
+
+def account_names(account: str, inventory: Inventory) -> frozenset[str]:
+    """The ways a condition may have named a service account, given by its full name, in `resource.name`."""
+    known = inventory.service_account(account)
+    project, email = account.partition("/projects/")[2].partition("/")[0], account.rpartition("/")[2]
+    names = {account, account.removeprefix("//")}
+    for home in (project, "-", inventory.project_number(project)):
+        for name in (email, known.unique_id if known else ""):
+            if home and name:
+                path = f"projects/{home}/serviceAccounts/{name}"
+                names |= {path, f"iam.googleapis.com/{path}", f"//iam.googleapis.com/{path}"}
+    return frozenset(names)

@@ -11,7 +11,7 @@ from bindwatch.access.conditions import Circumstances, evaluate
 from bindwatch.access.exposure import Exposures
 from bindwatch.access.grants import Grant
 from bindwatch.access.guards import Guards
-from bindwatch.access.places import level_of
+from bindwatch.access.places import SERVICE_ACCOUNT, account_names, level_of
 from bindwatch.access.reach import Heading, Places, heading_of
 from bindwatch.inventory import Inventory
 from bindwatch.knowledge.escalation import (
@@ -24,7 +24,6 @@ from bindwatch.knowledge.score import HOP, TIME_BOUNDED, exposed, impact_through
 from bindwatch.model.principal import Principal
 
 _ONLY_SAME_PROJECT = "iam.disableCrossProjectServiceAccountUsage"
-_IMPERSONATION = "iam.googleapis.com/ServiceAccount"
 
 
 @dataclass(frozen=True, slots=True)
@@ -319,15 +318,7 @@ class Assessor:
 
     def _names(self, expression: str, account: str) -> bool:
         """Whether a condition may hold for a service account, in any of the ways it may have named it."""
-        known = self._inventory.service_account(account)
-        project, email = account.partition("/projects/")[2].partition("/")[0], account.rpartition("/")[2]
-        names = {account, account.removeprefix("//")}
-        for home in (project, "-", self._inventory.project_number(project)):
-            for name in (email, known.unique_id if known else ""):
-                if home and name:
-                    path = f"projects/{home}/serviceAccounts/{name}"
-                    names |= {path, f"iam.googleapis.com/{path}", f"//iam.googleapis.com/{path}"}
         return any(
-            evaluate(expression, Circumstances(resource_name=name, resource_type=_IMPERSONATION)) is not False
-            for name in names
+            evaluate(expression, Circumstances(resource_name=name, resource_type=SERVICE_ACCOUNT)) is not False
+            for name in account_names(account, self._inventory)
         )

@@ -26,7 +26,8 @@ class Instance:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Runtime:
-    """Something that runs code as a service account: a Cloud Run service or job, a function, a build trigger.
+    """Something that runs code as a service account: a Cloud Run service or job, a function, a build trigger, a cluster
+    of Dataproc, an environment of Composer, a notebook.
 
     `service_account` is '' where none is set, so the service's default applies.
     """

@@ -155,10 +155,14 @@ def _holds_basic_role(inventory: Inventory, email: str, project: str) -> bool:
     Category.OVER_PRIVILEGE,
     needs=[Part.RUNTIMES],
     techniques=["T1552.005"],
-    equivalents=["copl:cloudrunDisableDefaultServiceAccount", "copl:cloudrunJobDisableDefaultServiceAccount"],
+    equivalents=[
+        "copl:cloudrunDisableDefaultServiceAccount",
+        "copl:cloudrunJobDisableDefaultServiceAccount",
+        "copl:dataprocDisableDefaultServiceAccount",
+    ],
 )
 def runtime_default_service_account(inventory: Inventory, context: Context) -> Iterator[Match]:
-    """A service, job, function or build ran as a default service account.
+    """A service, job, function, build, notebook or cluster of Dataproc ran as a default service account.
 
     ## Why it matters
     Every workload of the project that names no account shares it: what is granted for one is granted to all.

@@ -5,12 +5,15 @@ from typing import Final
 
 from msgspec.structs import replace
 
+from bindwatch.diagnosis.federated_services import limited_role
 from bindwatch.inventory import Inventory, Part
 from bindwatch.inventory.identities import IdentityPoolProvider
 from bindwatch.model.change import Run
 from bindwatch.model.finding import AssetRef, Category, Severity
+from bindwatch.model.resource import display
 from bindwatch.rule import Context, Match, at_rest_of, inventory_rule
-from bindwatch.rules import federation
+from bindwatch.rules import federation, standing
+from bindwatch.rules.grant_survey import Sort, survey_of
 
 # Claims that whoever holds the token's account can set or that pass to another holder.
 _MUTABLE_CLAIMS: Final = ("assertion.email", "assertion.preferred_username", "assertion.name", "assertion.upn")
@@ -144,4 +147,52 @@ def provider_audience_shared(inventory: Inventory, context: Context) -> Iterator
             )
 
 
-RULES = (provider_without_condition, provider_subject_mutable, provider_audience_shared)
+@inventory_rule(
+    "federated-grant-without-effect",
+    Severity.LOW,
+    Category.BROKEN_BINDING,
+    needs=[Part.POLICIES],
+    techniques=["T1098"],
+)
+def federated_grant_without_effect(inventory: Inventory, context: Context) -> Iterator[Match]:
+    """A role of a service that takes no federated identities was granted to one.
+
+    ## Why it matters
+    The grant looks right and every call is refused: whoever debugs it adds wider roles, which do not help either.
+
+    ## What to do
+    Let the workload become a service account (`roles/iam.workloadIdentityUser` on it), and grant the role to that.
+
+    ## Known false positives
+    The list of services is Google's, of the date the page of `bindwatch diagnose` names: one may have been added since.
+
+    ## Blind spots
+    Kubernetes service accounts that were read are told as broken workloads, with the whole chain. Limits of single
+    methods.
+    """
+    for resource, policy, grant in survey_of(inventory, context).of(Sort.POOL):
+        who = grant.principal
+        why = limited_role(grant.role)
+        if not why or inventory.ksas_of_pool(who.pool, who.namespace, who.service_account):
+            continue
+        yield Match(
+            subject=standing.subject_of(grant),
+            title=f"{grant.role} on {display(resource)} is of no use to {grant.member}: {why}",
+            resource_name=resource,
+            principal=who.identity,
+            evidence=(AssetRef(resource, policy.etag),),
+            remediation=standing.removal(
+                grant,
+                resource,
+                f"Grant {grant.role} to a service account that the workload may become, then remove it here",
+                risk="None: the service refuses the member as it is.",
+            ),
+        )
+
+
+RULES = (
+    provider_without_condition,
+    provider_subject_mutable,
+    provider_audience_shared,
+    federated_grant_without_effect,
+)

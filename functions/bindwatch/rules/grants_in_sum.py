@@ -5,7 +5,8 @@ from collections.abc import Callable, Iterator, Mapping
 from types import MappingProxyType
 from typing import Final
 
-from bindwatch.access.conditions import is_over
+from bindwatch.access.conditions import Circumstances, evaluate, is_over, refers_to_resource
+from bindwatch.access.places import SERVICE_ACCOUNT, account_names
 from bindwatch.inventory import Inventory, Part
 from bindwatch.inventory.identities import Role
 from bindwatch.inventory.resources import Bucket, CryptoKey, Dataset, Secret
@@ -122,7 +123,7 @@ def service_role_above_project(inventory: Inventory, context: Context) -> Iterat
     techniques=["T1098"],
 )
 def grant_run_out(inventory: Inventory, context: Context) -> Iterator[Match]:
-    """The condition of a grant could not hold any more.
+    """The condition of a grant could not hold any more, or never could where it stands.
 
     ## Why it matters
     It grants nothing, fills the policy, and comes back to life when somebody edits the condition. A workload that lives
@@ -135,23 +136,37 @@ def grant_run_out(inventory: Inventory, context: Context) -> Iterator[Match]:
     None known.
 
     ## Blind spots
-    Conditions that cannot be evaluated.
+    Conditions that cannot be evaluated. Of those on the resource, only what is not for the service account is told.
     """
     for resource, policy in inventory.policies:
         for binding in policy.bindings:
             condition = binding.condition
-            if condition is None or not condition.expression or not is_over(condition.expression, context.as_of):
+            if condition is None or not condition.expression:
+                continue
+            over = is_over(condition.expression, context.as_of)
+            if not over and not _is_for_another(condition.expression, resource, inventory):
                 continue
             for member in binding.members:
                 grant = Grant(binding.role, member, parse_member(member), condition)
                 yield Match(
                     subject=standing.subject_of(grant),
-                    title=f"{binding.role} of {member} on {display(resource)} has run out",
+                    title=f"{binding.role} of {member} on {display(resource)} "
+                    + ("has run out" if over else "never holds: its condition is for another resource"),
                     resource_name=resource,
                     principal=grant.principal.identity,
                     evidence=(AssetRef(resource, policy.etag),),
                     remediation=standing.removal(grant, resource, risk="None: the grant has no effect now."),
                 )
+
+
+def _is_for_another(expression: str, resource: str, inventory: Inventory) -> bool:
+    """Whether a condition in the policy of a service account surely asks for some other resource."""
+    if place_of(resource)[1] != SERVICE_ACCOUNT or not refers_to_resource(expression):
+        return False
+    return all(
+        evaluate(expression, Circumstances(resource_name=name, resource_type=SERVICE_ACCOUNT)) is False
+        for name in account_names(resource, inventory)
+    )
 
 
 @inventory_rule(

@@ -50,11 +50,7 @@ def default_accounts_become_editor(inventory: Inventory, context: Context) -> It
     Said once for the top of each tree that was read, and for whatever below it switches the constraint off. Policies
     with conditions on tags count as not enforced.
     """
-    switched_off = (
-        item.resource
-        for item in inventory.all(OrgPolicy)
-        if item.constraint == _NO_EDITOR and not (item.enforced or item.dry_run) and item.resource
-    )
+    switched_off = (item.resource for item in inventory.all(OrgPolicy) if item.constraint == _NO_EDITOR and _off(item))
     for name in dict.fromkeys((*_roots(inventory), *switched_off)):
         found = next((item for item in inventory.org_policies_over(name, _NO_EDITOR) if not item.dry_run), None)
         if found.enforced if found else not inventory.has(Part.ORG_POLICIES, name):
@@ -69,6 +65,75 @@ def default_accounts_become_editor(inventory: Inventory, context: Context) -> It
             resource_name=name,
             evidence=(AssetRef(name),),
             remediation=remedy("Forbid it for what is made from now on", Run(argv)),
+        )
+
+
+def _off(policy: OrgPolicy) -> bool:
+    return bool(policy.resource) and not policy.enforced and not policy.dry_run
+
+
+# What guards identities where it is enforced, and where it allows only some values.
+_ENFORCED: Final = {
+    "iam.disableServiceAccountKeyCreation": "keys of service accounts may be made",
+    "iam.managed.disableServiceAccountKeyCreation": "keys of service accounts may be made",
+    "iam.disableServiceAccountKeyUpload": "keys of one's own may be put on service accounts",
+    "iam.managed.disableServiceAccountKeyUpload": "keys of one's own may be put on service accounts",
+    "iam.disableCrossProjectServiceAccountUsage": "service accounts may be attached in other projects",
+    "storage.publicAccessPrevention": "buckets may be made public",
+}
+_RESTRICTED: Final = {
+    "iam.allowedPolicyMemberDomains": "roles may be granted to anybody",
+    "iam.managed.allowedPolicyMembers": "roles may be granted to anybody",
+    "iam.workloadIdentityPoolProviders": "any identity provider may be trusted",
+    "iam.workloadIdentityPoolAwsAccounts": "any AWS account may be trusted",
+}
+
+
+@inventory_rule(
+    "identity-constraint-off",
+    Severity.LOW,
+    Category.HYGIENE,
+    needs=[Part.ORG_POLICIES],
+    techniques=["T1562"],
+    equivalents=["c7n:org-policy", "ps:boolean-org-policy-enforcer"],
+)
+def identity_constraint_off(inventory: Inventory, context: Context) -> Iterator[Match]:
+    """An organization policy switched off, for a place and what is below it, a constraint that guards identities.
+
+    ## Why it matters
+    Where such a policy stands, what the organization forbids is allowed again. An exception made for one afternoon
+    holds until somebody looks.
+
+    ## What to do
+    Delete the policy of the place, so that it inherits, or enforce the constraint there.
+
+    ## Known false positives
+    Exceptions that are meant. Mute with an owner and an expiry.
+
+    ## Blind spots
+    Constraints that nobody ever set: nothing stands anywhere then. Rules with conditions on tags.
+    """
+    for item in inventory.all(OrgPolicy):
+        if item.constraint in _ENFORCED and item.enforced is False and _off(item):
+            what = _ENFORCED[item.constraint]
+        elif item.constraint in _RESTRICTED and item.allow_all and item.resource and not item.dry_run:
+            what = _RESTRICTED[item.constraint]
+        else:
+            continue
+        where = item.resource.partition(".com/")[2]
+        container, _, identity = where.partition("/")
+        flag = f"--{container.removesuffix('s')}={identity}"
+        argv = ("gcloud", "resource-manager", "org-policies", "delete", f"constraints/{item.constraint}", flag)
+        yield Match(
+            subject=item.constraint,
+            title=f"{item.constraint} is off in {display(item.resource)}: {what}",
+            resource_name=item.resource,
+            evidence=(AssetRef(item.resource),),
+            remediation=remedy(
+                "Delete the policy, so that what stands above counts again",
+                Run(argv),
+                risk="What was made under the exception stays; what is made from then on is refused.",
+            ),
         )
 
 
@@ -153,4 +218,4 @@ def asset_inventory_off(inventory: Inventory, context: Context) -> Iterator[Matc
     )
 
 
-RULES: Final = (default_accounts_become_editor, log_export_missing, asset_inventory_off)
+RULES: Final = (default_accounts_become_editor, identity_constraint_off, log_export_missing, asset_inventory_off)

@@ -18,7 +18,7 @@ from bindwatch.model.change import AddBinding, Change, RemoveBinding, remedy
 from bindwatch.model.finding import Confidence, Remediation, Severity, State
 from bindwatch.model.log_entry import LogEntry
 from bindwatch.model.policy import Grant
-from bindwatch.model.principal import PrincipalKind, parse_member
+from bindwatch.model.principal import Principal, PrincipalKind, parse_email, parse_member
 from bindwatch.model.resource import display, project_of
 from bindwatch.rule import Context, Match
 from bindwatch.rules.callers import WITH_DOMAIN, is_foreign_pool, is_outsider, right_number
@@ -383,7 +383,7 @@ def impersonation_role_on_account(grant: Grant, resource: str, context: Context)
         principal=grant.principal.identity,
         severity=_if_held_back(severity) if held_back else severity,
         score=found.score,
-        notes=(*_reach_of(account, context), *found.reasons),
+        notes=(*_of_another_project(grant.principal, account), *_reach_of(account, context), *found.reasons),
         remediation=removal(grant, resource),
     )
 
@@ -398,6 +398,15 @@ def _weight_on_account(grant: Grant, account: str, *, takeover: bool, context: C
     if member.is_set or member.kind is PrincipalKind.DOMAIN:
         return Severity.HIGH if takeover else Severity.MEDIUM, words
     return Severity.MEDIUM if takeover else Severity.LOW, words
+
+
+def _of_another_project(member: Principal, account: str) -> tuple[str, ...]:
+    owner = parse_email(account)
+    if member.kind is not PrincipalKind.SERVICE_ACCOUNT or not member.project or owner is None or not owner.project:
+        return ()
+    if member.project == owner.project:
+        return ()
+    return (f"It is of project {member.project}: whoever takes that over has this account of {owner.project} as well.",)
 
 
 def _reach_of(account: str, context: Context) -> tuple[str, ...]:

@@ -78,6 +78,9 @@ RUNTIME: Final = Kind(
         "cloudfunctions.googleapis.com/Function",
         "cloudfunctions.googleapis.com/CloudFunction",
         "cloudbuild.googleapis.com/BuildTrigger",
+        "dataproc.googleapis.com/Cluster",
+        "composer.googleapis.com/Environment",
+        "notebooks.googleapis.com/Instance",
     ),
     ("functions", "jobs", "triggers", "workerPools"),
 )
@@ -164,6 +167,7 @@ _BY_NAME: Final[tuple[tuple[re.Pattern[str], Kind], ...]] = tuple(
         (r"projects/[^/]+/global/routes/[^/]+$", ROUTE),
         (r"projects/[^/]+/regions/[^/]+/routers/[^/]+$", ROUTER),
         (r"projects/[^/]+/locations/[^/]+/(?:services|jobs|functions|triggers|workerPools)/[^/]+$", RUNTIME),
+        (r"projects/[^/]+/locations/[^/]+/environments/[^/]+$", RUNTIME),
     )
 )
 
@@ -204,6 +208,8 @@ def _by_fields(doc: Document, name: str) -> Kind | None:
         return SERVICE_ACCOUNT
     if doc.has("datasetReference"):
         return DATASET
+    if doc.text("clusterName") and doc.has("config.gceClusterConfig"):
+        return RUNTIME
     if doc.text("projectId") and (
         doc.has("projectNumber") or doc.has("lifecycleState") or name.startswith("projects/")
     ):

@@ -50,12 +50,17 @@ _RUNS_AS = (
     "spec.template.spec.serviceAccountName",
     "spec.template.spec.template.spec.serviceAccountName",
     "serviceAccount",
+    "config.gceClusterConfig.serviceAccount",
+    "config.nodeConfig.serviceAccount",
 )
 
 
 def runtime(doc: Document, at: Place) -> Iterator[Runtime]:
-    """A Cloud Run service or job, a function, or a build trigger."""
+    """Something that runs code as an account: see `Runtime`."""
     name = full_name(doc, at)
+    if not name and doc.text("clusterName") and (home := doc.text("projectId") or at.project):
+        region = dict(doc.pairs("labels")).get("goog-dataproc-location", "-")
+        name = f"//dataproc.googleapis.com/projects/{home}/regions/{region}/clusters/{doc.text('clusterName')}"
     if not name and doc.text("metadata.name"):
         labels = dict(doc.document("metadata").pairs("labels"))
         location = labels.get("cloud.googleapis.com/location", "-")
@@ -65,6 +70,8 @@ def runtime(doc: Document, at: Place) -> Iterator[Runtime]:
     if not name:
         return
     account = next((text for field in _RUNS_AS if (text := doc.text(field))), "")
+    if not account:
+        account = next((item.text("email") for item in doc.documents("gceSetup.serviceAccounts")), "")
     annotations = dict(doc.document("metadata").pairs("annotations"))
     yield Runtime(
         name=name,
@@ -81,7 +88,15 @@ def runtime(doc: Document, at: Place) -> Iterator[Runtime]:
 def _type_of(name: str) -> str:
     service, _, path = name.removeprefix("//").partition("/")
     collection = path.split("/")[-2] if path.count("/") else ""
-    kinds = {"services": "Service", "jobs": "Job", "functions": "Function", "triggers": "BuildTrigger"}
+    kinds = {
+        "services": "Service",
+        "jobs": "Job",
+        "functions": "Function",
+        "triggers": "BuildTrigger",
+        "clusters": "Cluster",
+        "environments": "Environment",
+        "instances": "Instance",
+    }
     return f"{service}/{kinds.get(collection, collection)}"
 
 
