@@ -10,7 +10,7 @@ from bindwatch.model.log_entry import LogEntry
 from bindwatch.model.principal import parse_email
 from bindwatch.rule import Context, Match, log_rule
 from bindwatch.rules.weight import weighed
-from bindwatch.rules.workspace_event import WorkspaceEvent, admin, events_of, login
+from bindwatch.rules.workspace_event import MEMBERS_ADDED, WorkspaceEvent, admin, events_of, login, members_added
 
 # The groups that Google's own setup guide has every organization make, and what people call such groups.
 _NAMED_FOR_POWER: Final = re.compile(
@@ -32,7 +32,7 @@ def _role_of_group(group: str, context: Context) -> str:
     "privileged-group-member-added",
     Severity.MEDIUM,
     Category.THREAT,
-    methods=admin("addGroupMember", "updateGroupMember"),
+    methods=MEMBERS_ADDED,
     techniques=["T1078.004", "T1484.001", "T1098"],
     equivalents=[
         "panther:GCP.User.Added.To.Privileged.Group",
@@ -53,10 +53,10 @@ def privileged_group_member_added(entry: LogEntry, context: Context) -> Iterator
     New colleagues. Without an inventory that shows the roles of the group, its name alone decides.
 
     ## Blind spots
-    Groups inside groups, and memberships through a directory that is synchronized.
+    Groups inside groups, and memberships through a directory that is synchronized. Entries of Cloud Identity are read
+    by the fields of its API, without one seen; those that name the group by its number only are not judged.
     """
-    for event in events_of(entry):
-        group, member = event.text("GROUP_EMAIL"), event.text("USER_EMAIL")
+    for group, member in members_added(entry):
         if not group or not member:
             continue
         role = _role_of_group(group, context)

@@ -14,11 +14,20 @@ ADMIN: Final = "admin.googleapis.com"
 LOGIN: Final = "login.googleapis.com"
 _ADMIN_SERVICE: Final = "google.admin.AdminService."
 _LOGIN_SERVICE: Final = "google.login.LoginService."
+_CLOUD_IDENTITY: Final = "cloudidentity.googleapis.com"
+_MEMBERSHIPS: Final = "google.apps.cloudidentity.groups.v1*.MembershipsService."
 
 
 def admin(*names: str) -> tuple[Method, ...]:
     """Events of the Admin console; they reach Cloud Logging only where Workspace shares its logs."""
     return activity(ADMIN, *(_ADMIN_SERVICE + name for name in names))
+
+
+MEMBERS_ADDED: Final = (
+    *admin("addGroupMember", "updateGroupMember"),
+    *activity(_CLOUD_IDENTITY, _MEMBERSHIPS + "CreateMembership", _MEMBERSHIPS + "UpdateMembership"),
+)
+"""The two ways in which a member of a group is logged: by the Admin console, and by the API of Cloud Identity."""
 
 
 def login(*names: str) -> tuple[Method, ...]:
@@ -59,6 +68,35 @@ def events_of(entry: LogEntry) -> Iterator[WorkspaceEvent]:
     if not events:
         name = entry.method.rpartition(".")[2]
         yield WorkspaceEvent(_WORD.sub("_", name).upper(), ())
+
+
+def members_added(entry: LogEntry) -> Iterator[tuple[str, str]]:
+    """The (group, member) of each membership that an entry of `MEMBERS_ADDED` makes, as addresses.
+
+    Not verified: no entry of Cloud Identity was seen. A delta in its metadata and the request of its API are both read.
+    """
+    if entry.service != _CLOUD_IDENTITY:
+        for event in events_of(entry):
+            yield event.text("GROUP_EMAIL"), event.text("USER_EMAIL")
+        return
+    metadata, request = entry.metadata, entry.request
+    roles = metadata.documents("membershipDelta.roleDeltas")
+    if roles and all(role.text("action").upper() == "REMOVE" for role in roles):
+        return
+    group = metadata.text("group") or request.text("parent") or entry.raw_resource_name
+    member = metadata.text("membershipDelta.member") or next(
+        (text for path in _MEMBER_KEYS if (text := request.text(path))), ""
+    )
+    yield _address_in(group), _address_in(member)
+
+
+_MEMBER_KEYS: Final = ("membership.preferredMemberKey.id", "membership.memberKey.id")
+
+
+def _address_in(text: str) -> str:
+    """The address in `group:a@example.com` or `groups/a@example.com`; '' where there is none."""
+    found = re.search(r"[^:/\s]+@[^:/\s]+", text)
+    return found[0] if found else ""
 
 
 # The Admin SDK calls `accountDisabledPasswordLeak` ACCOUNT_DISABLED_PASSWORD_LEAK.
