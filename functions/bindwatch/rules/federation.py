@@ -510,8 +510,9 @@ def workforce_pool_changed(entry: LogEntry, context: Context) -> Iterator[Match]
     Category.THREAT,
     methods=activity(
         "admin.googleapis.com",
-        "google.admin.AdminService.inboundSsoProfileCreated",
-        "google.admin.AdminService.inboundSsoProfileUpdated",
+        "google.admin.AdminService.inbound*SsoProfileCreated",  # of SAML, and of OpenID Connect
+        "google.admin.AdminService.inbound*SsoProfileUpdated",
+        "google.admin.AdminService.inboundSsoAssignment*",
         "google.admin.AdminService.toggleSsoEnabled",
         "google.admin.AdminService.changeSsoSettings",
     ),
