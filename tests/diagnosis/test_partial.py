@@ -2,25 +2,32 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 
 from bindwatch.diagnosis.chain import Diagnosis, diagnose
 from bindwatch.diagnosis.select import Question, all_cases, cases
 from bindwatch.errors import InputError
+from bindwatch.knowledge.roles import RoleCatalogue
 from diagnosis.layouts import LAYOUTS, read
 from diagnosis.twins import TWINS, caller
 from diagnosis.twins import member as name_member
 from diagnosis.world import (
+    BUCKET,
     FLEET,
+    GSA,
     KSA,
     LOCATION,
     MEMBER,
     NS,
+    NUMBER,
     POOL,
     PROJECT,
+    ROLES,
     World,
     container_log,
     healthy,
@@ -153,6 +160,36 @@ def test_network_policies_count_only_where_something_enforces_them() -> None:
     assert roots(world) == ["network-policy-blocks-metadata"]
     del world.cluster["networkPolicy"]
     assert roots(world) == []
+
+
+def test_a_condition_on_objects_is_open_where_only_the_bucket_is_named() -> None:
+    twin = next(item for item in TWINS if item.id == "condition-not-met-object")
+    world = healthy("direct").twin(twin.prepare)
+    world.question = Question(
+        subject=KSA, permission="storage.objects.get", resource=f"//storage.googleapis.com/{BUCKET}"
+    )
+    diagnosis = diagnose(world.case())
+    assert diagnosis.root is None
+    assert "objects/new/" in {item.cause.id: item.needs for item in diagnosis.not_checked}["condition-not-met"]
+
+
+@pytest.mark.parametrize(("project", "root"), [(NUMBER, None), (PROJECT, "condition-not-met")])
+def test_conditions_see_the_number_of_the_project_of_a_secret(project: str, root: str | None) -> None:
+    world = healthy()
+    secret = f"//secretmanager.googleapis.com/projects/{PROJECT}/secrets/pepper"
+    role, wanted = "roles/secretmanager.secretAccessor", "secretmanager.versions.access"
+    condition = {"title": "t", "expression": f'resource.name.startsWith("projects/{project}/secrets/pepper/versions/")'}
+    binding = {
+        "role": role,
+        "members": [f"serviceAccount:{GSA}"],
+        "condition": condition,
+    }
+    world[f"resources/{quote(secret, safe='')}/iam-policy.json"] = {"bindings": [binding]}
+    roles = RoleCatalogue.of({**ROLES, role: [wanted]}, source="tests", as_of="2026-11-01")
+    world.question = Question(subject=KSA, permission=wanted, resource=f"{secret}/versions/2")
+    (case,) = cases(replace(world.inputs(), catalogue=roles), world.question)
+    found = diagnose(case).root
+    assert (found.cause.id if found is not None else None) == root
 
 
 def test_a_perimeter_on_trial_refuses_nothing() -> None:

@@ -290,6 +290,14 @@ def _condition(expression: str) -> Change:
     return lambda world: world.grant.update(condition={"title": "until", "expression": expression})
 
 
+OF_OLD = f'resource.name.startsWith("projects/_/buckets/{BUCKET}/objects/old/")'
+
+
+def _for_new_objects(world: World) -> None:
+    _condition(OF_OLD.replace("old", "new"))(world)
+    asks(resource=f"//storage.googleapis.com/{BUCKET}/objects/new/a.csv")(world)
+
+
 def _young(world: World) -> None:
     role = USER if world.style != "direct" else "roles/storage.objectViewer"
     world.logs.append(set_policy("ADD", world.member, role, minutes=3, bucket=world.style == "direct"))
@@ -660,6 +668,7 @@ TWINS: tuple[Twin, ...] = (
         _condition('resource.service == "storage.googleapis.com"'),
         name="resource",
     ),
+    Twin("condition-not-met", ("direct",), _condition(OF_OLD), _for_new_objects, name="object"),
     Twin("binding-missing", ("impersonation",), _unbind),
     Twin("binding-missing", LEGACY_STYLES, _unbind, logs(lambda world: mint(caller(world), code=7)), name="refused"),
     Twin("binding-missing", ("fleet",), _unbind, _configure(), name="configured"),

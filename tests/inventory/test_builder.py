@@ -6,7 +6,7 @@ from bindwatch.inventory.hierarchy import EnabledService, Folder, Project
 from bindwatch.inventory.identities import Role, ServiceAccount, ServiceAccountKey
 from bindwatch.inventory.workloads import KubernetesServiceAccount, Node, Pod, PodSpec
 from bindwatch.model.policy import Binding, Policy
-from bindwatch.model.resource import cluster_name, project_name, service_account_name
+from bindwatch.model.resource import bucket_name, cluster_name, project_name, service_account_name
 
 HERE = Origin("export.ndjson", 1)
 SHOP = Project(name=project_name("shop-prod"), id="shop-prod", number="1001", parent="folders/7")
@@ -194,6 +194,27 @@ def test_a_bare_policy_of_roles_on_accounts_is_the_projects_where_a_project_is_a
         builder.add(SHOP, Origin("shop/project.json"))
         builder.add_bare_policy(policy(role, "user:ada@example.com"), Origin(f"shop/{name}"))
         assert builder.build().policy(SHOP.name) == found
+
+
+@pytest.mark.parametrize(
+    ("file", "role", "bucket"),
+    [
+        ("gs-shop-carts-iam-policy.json", "roles/storage.objectViewer", "shop-carts"),
+        ("get-iam-policy_bucket_shop.carts.example.com.json", "roles/storage.objectUser", "shop.carts.example.com"),
+        ("shop-carts.policy.json", "roles/storage.legacyBucketReader", "shop-carts"),
+        ("policy.json", "roles/storage.legacyBucketReader", ""),
+        ("shop-prod-policy.json", "roles/storage.objectViewer", None),
+    ],
+)
+def test_a_policy_of_an_unlisted_bucket_is_never_the_projects(file: str, role: str, bucket: str | None) -> None:
+    builder = InventoryBuilder()
+    builder.add(SHOP, HERE)
+    builder.add_bare_policy(policy(role, "user:ada@example.com"), Origin(file))
+    ((name, _),) = builder.build().policies
+    if bucket is None:
+        assert name == SHOP.name
+    else:
+        assert name == (bucket_name(bucket) if bucket else f"//unknown/{file}")
 
 
 def test_a_part_is_seen_absent_or_refused_and_the_nearest_word_counts() -> None:

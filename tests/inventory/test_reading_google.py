@@ -530,6 +530,11 @@ def test_a_bare_policy_belongs_where_its_path_says() -> None:
     assert not at_project.has(Part.POLICIES, "//storage.googleapis.com/cart")
 
 
+def test_a_policy_as_cloud_storage_answers_it_says_whose_it_is() -> None:
+    answer = {"kind": "storage#policy", "resourceId": "projects/_/buckets/cart", **POLICY}
+    assert read(answer).policy("//storage.googleapis.com/cart") == WHOLE
+
+
 def test_an_empty_list_is_a_list_of_nothing_if_something_says_of_what() -> None:
     for empty in ({}, [], {"keys": []}):
         inventory = read(empty, path=f"projects/shop-prod/service-accounts/{CI}/keys.json")

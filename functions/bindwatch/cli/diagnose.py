@@ -339,8 +339,10 @@ def _write_error(text: str, diagnoses: tuple[Diagnosis, ...], form: str, paint: 
     if permission:
         sys.stdout.write(f"It names the permission {printable(permission)}.\n")
     sys.stdout.write("Causes it can have, likeliest first:\n")
+    out = {cause.id for item in diagnoses for cause, _ in item.ruled_out}
     for number, cause in enumerate(causes[:8], 1):
-        sys.stdout.write(f"  {number}. {cause}: {CAUSE_BY_ID[cause].title}\n")
+        mark = " (the input rules it out)" if cause in out else ""
+        sys.stdout.write(f"  {number}. {cause}: {CAUSE_BY_ID[cause].title}{mark}\n")
 
 
 def _summary(diagnoses: list[Diagnosis], reading: Reading, notes: tuple[str, ...]) -> None:

@@ -44,22 +44,31 @@ class Access:
     """Groups that have the permission there and whose members the input does not tell."""
 
 
-def circumstances(case: Case, resource: str) -> Circumstances:
-    """What is known of a request on a resource now."""
+def circumstances(case: Case, resource: str, permission: str = "") -> Circumstances:
+    """What is known of a request on a resource now; of one on some object of a bucket, not which.
+
+    Names are those that conditions see: buckets without a project, secrets with its number. Source: IAM documentation,
+    resource attributes of conditions.
+    """
     service = service_of(resource)
-    name = path_of(resource)
+    name: str | None = path_of(resource)
+    kind = _TYPES.get(service) if is_account(resource) or service != "iam.googleapis.com" else None
     if service == "storage.googleapis.com":
-        name = f"projects/_/buckets/{name}"
-    return Circumstances(
-        time=case.as_of,
-        resource_name=name,
-        resource_type=_TYPES.get(service) if is_account(resource) or service != "iam.googleapis.com" else None,
-        resource_service=service or None,
-    )
+        on_object = permission.startswith("storage.objects.") and permission != "storage.objects.list"
+        if "/objects/" in resource or on_object:
+            kind = "storage.googleapis.com/Object"
+        name = f"projects/_/buckets/{name}" if "/objects/" in resource or not on_object else None
+    elif service == "secretmanager.googleapis.com":
+        project = case.inventory.project_of(resource)
+        number = case.inventory.project_number(project)
+        name = f"projects/{number}/{path_of(resource).partition(f'{project}/')[2]}" if number else None
+        if "/versions/" in resource:
+            kind = "secretmanager.googleapis.com/SecretVersion"
+    return Circumstances(time=case.as_of, resource_name=name, resource_type=kind, resource_service=service or None)
 
 
 def judge(case: Case, grants: Iterable[Grant], permission: str, resource: str) -> Access:
-    """Sort the bindings that name an identity by what they do for one permission on one resource."""
+    """Sort the bindings that name an identity by what they do for one permission on one resource, or a part of it."""
     roles = case.inputs.roles
     held: list[Grant] = []
     unmet: list[Grant] = []
@@ -75,23 +84,23 @@ def judge(case: Case, grants: Iterable[Grant], permission: str, resource: str) -
         elif grant.binding.condition is None or not grant.binding.condition.expression:
             held.append(grant)
         else:
-            answer = evaluate(grant.binding.condition.expression, circumstances(case, resource))
+            answer = evaluate(grant.binding.condition.expression, circumstances(case, resource, permission))
             (held if answer else undecided if answer is None else unmet).append(grant)
     return Access(tuple(held), tuple(unmet), tuple(undecided), tuple(without), tuple(unknown))
 
 
-def workload_access(case: Case, permission: str, resource: str) -> Access:
-    """What the workload itself holds on a resource."""
+def workload_access(case: Case, permission: str, resource: str, named: str = "") -> Access:
+    """What the workload itself holds on a resource; `named` is the part of it that is wanted (an object)."""
     around = frozenset(case.inventory.ancestors(resource))
     grants = [Grant(item.resource, item.binding, item.member) for item in case.grants if item.resource in around]
     for where, binding in case.inventory.grants_of("allUsers"):
         if where in around:
             grants.append(Grant(where, binding, "allUsers"))
-    return judge(case, grants, permission, resource)
+    return judge(case, grants, permission, named or resource)
 
 
-def account_access(case: Case, email: str, permission: str, resource: str) -> Access:
-    """What a service account holds on a resource, by itself and through groups."""
+def account_access(case: Case, email: str, permission: str, resource: str, named: str = "") -> Access:
+    """What a service account holds on a resource, by itself and through groups; `named` as for a workload."""
     around = frozenset(case.inventory.ancestors(resource))
     members = [f"serviceAccount:{email}", "allUsers", "allAuthenticatedUsers"]
     members += [f"group:{group}" for group in _groups_of(case.inputs, email)]
@@ -104,7 +113,7 @@ def account_access(case: Case, email: str, permission: str, resource: str) -> Ac
         for where, binding in case.inventory.grants_of(member)
         if where in around
     ]
-    access = judge(case, grants, permission, resource)
+    access = judge(case, grants, permission, named or resource)
     if access.held:
         return access
     return Access(
@@ -113,11 +122,11 @@ def account_access(case: Case, email: str, permission: str, resource: str) -> Ac
     )  # fmt: skip
 
 
-def final_access(case: Case, permission: str, resource: str) -> Access:
+def final_access(case: Case, permission: str, resource: str, named: str = "") -> Access:
     """What the identity that asks the target holds there: the account's, else the workload's."""
     if case.email:
-        return account_access(case, case.email, permission, resource)
-    return workload_access(case, permission, resource)
+        return account_access(case, case.email, permission, resource, named)
+    return workload_access(case, permission, resource, named)
 
 
 def _groups_of(inputs: Inputs, email: str) -> list[str]:

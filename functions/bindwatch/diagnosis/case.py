@@ -87,11 +87,15 @@ class Inputs:
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """What the workload wants: a permission on a resource (a canonical full name), and how that is known."""
+    """What the workload wants: a permission on a resource (a canonical full name), and how that is known.
+
+    `named` is what was asked for or refused, where policies cannot be set on that: an object, a version.
+    """
 
     permission: str
     resource: str
     refusal: Refusal | None = None
+    named: str = ""
 
 
 class Case:
@@ -430,9 +434,17 @@ class Case:
     def targets(self) -> tuple[Target, ...]:
         """What it wants and may not have: what was asked for, else what was refused to it in the logs."""
         if self._permission or self._resource:
-            return (Target(self._permission, grantable(self.inventory, self._resource) if self._resource else ""),)
+            if not self._resource:
+                return (Target(self._permission, ""),)
+            named = self.inventory.canonical(self._resource)
+            return (Target(self._permission, grantable(self.inventory, named), named=named),)
         return tuple(
-            Target(refusal.permission, grantable(self.inventory, refusal.resource), refusal)
+            Target(
+                refusal.permission,
+                grantable(self.inventory, refusal.resource),
+                refusal,
+                self.inventory.canonical(refusal.resource),
+            )
             for refusal in self.refusals
             if not refusal.is_mint and refusal.code in (7, 0) and refusal.permission
         )

@@ -303,7 +303,8 @@ SYMPTOMS: Final[tuple[Symptom, ...]] = (
         r"|\b403\b[^\n]{0,160}service-accounts/default"
         r"|failed to (?:get|generate)[^\n]{0,60}access token",
         "binding-missing member-malformed pool-of-another-project gsa-not-found role-cannot-mint"
-        " annotation-shadows-direct-grant condition-not-met binding-removed propagation-delay",
+        " annotation-shadows-direct-grant condition-not-met binding-removed propagation-delay deny-policy"
+        " principal-access-boundary",
         hides="target-denied",
     ),
     _symptom(

@@ -59,7 +59,11 @@ def _judge(case: Case) -> Judgement:
 
 def _of_target(case: Case, target: Target) -> Judgement:
     permission = target.permission
-    access = final_access(case, permission, target.resource) if permission else _any_access(case, target.resource)
+    access = (
+        final_access(case, permission, target.resource, target.named)
+        if permission
+        else _any_access(case, target.resource)
+    )
     if access.held:
         for grant in access.held:
             since = young_since(case, grant.resource, grant.member, grant.binding.role)

@@ -11,7 +11,7 @@ from bindwatch.inventory.identities import ServiceAccount
 from bindwatch.inventory.resources import Bucket, Dataset, Secret
 from bindwatch.inventory.workloads import KubernetesServiceAccount
 from bindwatch.model.policy import Policy
-from bindwatch.model.resource import cluster_name, project_name, service_account_name
+from bindwatch.model.resource import bucket_name, cluster_name, project_name, service_account_name
 
 # Roles Google lets one grant on a service account: a bare policy with nothing else is that of one.
 _ON_SERVICE_ACCOUNTS: Final = ("roles/iam.serviceAccount", "roles/iam.workloadIdentityUser")
@@ -21,7 +21,11 @@ _EMAIL = re.compile(r"[a-z0-9.-]+@[a-z0-9.-]+\.gserviceaccount\.com")
 _SAYS_PROJECT = re.compile(r"(?<![a-z])(?:projects?|prj)(?![a-z])")
 _SAYS_ACCOUNT = re.compile(r"(?<![a-z])(?:(?:google|iam)?[-_ ]?service[-_ ]?accounts?|gsa|sa)(?![a-z])")
 _SAYS_ORGANIZATION = re.compile(r"(?<![a-z])org(?:anization)?s?(?![a-z])")
-_SAYS_BUCKET = re.compile(r"(?<![a-z])(?:buckets?|gcs)(?![a-z])")
+_SAYS_BUCKET = re.compile(r"(?<![a-z])(?:buckets?|gcs|gs)(?![a-z])")
+# Roles that exist on buckets only: a policy with one of them is that of a bucket, whichever.
+_ON_BUCKETS: Final = "roles/storage.legacy"
+_ABOUT_BUCKETS = re.compile(r"(?<![a-z0-9])(?:get|storage|gs|gcs|buckets?|iam|polic(?:y|ies)|bindings?)(?![a-z0-9])")
+_BUCKET = re.compile(r"[a-z0-9][a-z0-9._-]{1,220}[a-z0-9]")
 _EXTENSION = re.compile(r"\.(?:json|ndjson|jsonl|yaml|yml|txt)(?:\.gz)?$")
 
 Item = tuple[Any, Origin]
@@ -66,8 +70,8 @@ class Owners:
             return self._alone(Organization, origin)
         if _SAYS_PROJECT.search(text):
             return self._named(text, (Project,)) or self._project(origin)
-        if _SAYS_BUCKET.search(text):
-            return self._named(text, (Bucket,)) or self._alone(Bucket, origin)
+        if _SAYS_BUCKET.search(text) or any(role.startswith(_ON_BUCKETS) for role in roles):
+            return self._named(text, (Bucket,)) or self._alone(Bucket, origin) or _bucket_in(text)
         named = self._named(text, (Project, Bucket, Secret, Dataset, ServiceAccount, Folder, Organization))
         # A policy of nobody, in a file that names nobody, is no project's more than another thing's.
         return named or (self._project(origin) if roles or policy.audit_configs else "")
@@ -167,6 +171,12 @@ def _named_in_path(clusters: Iterable[str], origin: Origin) -> str:
 
 def _has_word(text: str, word: str) -> bool:
     return len(word) > 1 and re.search(rf"(?<![a-z0-9]){re.escape(word)}(?![a-z0-9])", text) is not None
+
+
+def _bucket_in(text: str) -> str:
+    """The bucket that the name of a file tells beside that it is about one."""
+    name = _ABOUT_BUCKETS.sub(" ", text).strip(" -_.:")
+    return bucket_name(name) if _BUCKET.fullmatch(name) else ""
 
 
 def words_of(origin: Origin) -> str:

@@ -18,7 +18,7 @@ from bindwatch.inventory.parsers.kinds import BY_ASSET_TYPE, BY_PART, GROUP, LIS
 from bindwatch.inventory.parsers.place import Place
 from bindwatch.inventory.parsers.policies import parse_policy
 from bindwatch.model.document import Document
-from bindwatch.model.resource import canonical, project_name, project_of
+from bindwatch.model.resource import bucket_name, canonical, project_name, project_of
 
 
 class DocumentKind(StrEnum):
@@ -248,7 +248,7 @@ class _Reader:
                 self.builder.note(f"{self.origin}: one page of several, so what is not on it may still exist")
             return self._list(value[keys[0]], keys[0], whole=whole)
         if _is_policy(value):
-            return self._policy(value, self.hint.resource)
+            return self._policy(value, _bucket_of(doc) or self.hint.resource)
         if isinstance(value.get("constraints"), list):
             self.builder.skip("constraints", "definitions of constraints, not what is set")
             return True
@@ -522,6 +522,12 @@ class _Reader:
         else:
             self.builder.problem(self.origin, "error", f"the API's refusal, not its answer: {reason}")
         return True
+
+
+def _bucket_of(policy: Document) -> str:
+    """The bucket of a policy as Cloud Storage answers it; '' for any other policy."""
+    path = policy.text("resourceId").removeprefix("projects/_/buckets/")
+    return bucket_name(path) if policy.text("kind") == "storage#policy" and path and "/" not in path else ""
 
 
 def _part_of(kind: str) -> Part | None:

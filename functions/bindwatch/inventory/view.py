@@ -575,6 +575,11 @@ class Inventory:
     def _credential_configurations(self) -> dict[tuple[str, str, str], CredentialConfiguration]:
         return {(item.cluster, item.namespace, item.name): item for item in self.all(CredentialConfiguration)}
 
+    def credential_configurations_of(self, cluster: str, namespace: str) -> tuple[CredentialConfiguration, ...]:
+        """The ConfigMaps of a namespace that hold a credential configuration."""
+        found = self._credential_configurations.values()
+        return tuple(item for item in found if (item.cluster, item.namespace) == (cluster, namespace))
+
     def credential_configuration(self, cluster: str, namespace: str, name: str) -> CredentialConfiguration | None:
         """The credential configuration in a ConfigMap, where it has one."""
         return self._credential_configurations.get((cluster, namespace, name))

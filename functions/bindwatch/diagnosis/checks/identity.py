@@ -100,7 +100,9 @@ def _wants_what_only_it_has(case: Case) -> bool:
     if not case.targets:
         return True
     target = case.targets[0]
-    return bool(target.resource) and bool(workload_access(case, target.permission or MINT, target.resource).held)
+    return bool(target.resource) and bool(
+        workload_access(case, target.permission or MINT, target.resource, target.named).held
+    )
 
 
 def email_endpoint(case: Case) -> Outcome:

@@ -240,6 +240,7 @@ def token_volume_missing(case: Case) -> Outcome:
     maps = [
         name for runner in bad for volume in runner.spec.volumes for kind, name in volume.sources if kind == "configMap"
     ]
+    maps += [item.name for item in case.inventory.credential_configurations_of(case.cluster_name, case.namespace)]
     containers = tuple(
         dict.fromkeys(item.name for runner in bad for item in runner.spec.containers if not item.is_init)
     )
