@@ -202,7 +202,10 @@ API_KEY: dict[str, Any] = {
     "uid": "5f0d",
     "displayName": "maps",
     "createTime": "2025-01-01T00:00:00Z",
-    "restrictions": {"apiTargets": [{"service": "maps.googleapis.com"}], "browserKeyRestrictions": {}},
+    "restrictions": {
+        "apiTargets": [{"service": "maps.googleapis.com"}],
+        "browserKeyRestrictions": {"allowedReferrers": ["https://example.com/*"]},
+    },
 }
 
 

@@ -145,7 +145,7 @@ def api_key_for_every_caller(inventory: Inventory, context: Context) -> Iterator
     Keys used by clients that have no fixed address. Referrers can be forged: the restriction is a fence, not a wall.
 
     ## Blind spots
-    How narrow a restriction is: `*` as a referrer counts as one.
+    How narrow a restriction is. One that everybody meets (`*`, `0.0.0.0/0`, or no value) counts as none.
     """
     for key in _live(inventory):
         if not key.application_restriction:

@@ -13,7 +13,7 @@ from bindwatch.model.resource import display, project_name
 from bindwatch.rule import Context, Match, inventory_rule
 
 _EVERYTHING: Final = "https://www.googleapis.com/auth/cloud-platform"
-_BASIC: Final = ("roles/owner", "roles/editor")
+_BASIC: Final = ("roles/owner", "roles/editor", "roles/admin", "roles/writer")
 
 
 def is_default_account(email: str) -> bool:
@@ -144,6 +144,43 @@ def instance_default_service_account(inventory: Inventory, context: Context) -> 
             )
 
 
+@inventory_rule(
+    "instance-with-basic-role",
+    Severity.MEDIUM,
+    Category.OVER_PRIVILEGE,
+    needs=[Part.INSTANCES, Part.POLICIES],
+    techniques=["T1552.005"],
+    equivalents=["gcpdiag:gce/BP_EXT/2023_001"],
+)
+def instance_with_basic_role(inventory: Inventory, context: Context) -> Iterator[Match]:
+    """A machine ran, with access to every API, as an account of its own that is Owner or Editor of the project.
+
+    ## Why it matters
+    Whoever runs a command on the machine is Owner or Editor: an account of its own keeps nothing apart then.
+
+    ## What to do
+    Grant the account the narrow roles the machine uses, then take the basic role away.
+
+    ## Known false positives
+    None known: narrow scopes limit the machine, and such machines are not reported.
+
+    ## Blind spots
+    Default service accounts have a rule of their own, and so have nodes of GKE.
+    """
+    for instance in inventory.all(Instance):
+        for account in instance.service_accounts:
+            if instance.is_gke_node or is_default_account(account.email) or _EVERYTHING not in account.scopes:
+                continue
+            if _holds_basic_role(inventory, account.email, instance.project):
+                yield Match(
+                    subject=account.email,
+                    title=f"{display(instance.name)} runs as {account.email}, which holds a basic role on its project",
+                    resource_name=instance.name,
+                    principal=f"serviceAccount:{account.email}",
+                    evidence=(AssetRef(instance.name), AssetRef(project_name(instance.project))),
+                )
+
+
 def _holds_basic_role(inventory: Inventory, email: str, project: str) -> bool:
     held = inventory.grants_of(f"serviceAccount:{email}")
     return any(binding.role in _BASIC and inventory.project_of(name) == project for name, binding in held)
@@ -191,4 +228,9 @@ def runtime_default_service_account(inventory: Inventory, context: Context) -> I
         )
 
 
-RULES: Final = (attached_account_gone, instance_default_service_account, runtime_default_service_account)
+RULES: Final = (
+    attached_account_gone,
+    instance_default_service_account,
+    instance_with_basic_role,
+    runtime_default_service_account,
+)

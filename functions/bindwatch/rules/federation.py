@@ -20,6 +20,7 @@ from bindwatch.rules.condition_text import is_narrowed, is_widened
 from bindwatch.rules.methods import EXCHANGE, IAM, SIGN_IN, activity
 from bindwatch.rules.provider_entry import WrittenProvider, written_provider
 from bindwatch.rules.responses import policy_put_back
+from bindwatch.rules.stranger_tokens import lets_strangers_in
 from bindwatch.rules.weight import is_second_half
 
 _POOLS: Final = "google.iam.v1*.WorkloadIdentityPools"
@@ -74,10 +75,11 @@ def open_provider(
     `provider` is its canonical full name. With a shared issuer that is an open door; with one's own, a door without a
     second lock.
     """
-    if disabled or kind == "x509" or condition.strip() not in ("", "true"):
+    shared = is_shared_issuer(issuer) if issuer else False
+    empty = condition.strip() in ("", "true")
+    if disabled or kind == "x509" or not (empty or (shared and lets_strangers_in(issuer, condition))):
         return None
     name = provider.rpartition("/")[2]
-    shared = is_shared_issuer(issuer) if issuer else False
     if shared:
         severity, whom = Severity.HIGH, f"every tenant of {issuer}"
     elif aws_account:
@@ -88,9 +90,11 @@ def open_provider(
         severity, whom = Severity.LOW, f"every identity of its {kind or 'identity'} provider"
     return Match(
         subject=name,
-        title=f"Provider {name} accepts {whom}: it has no attribute condition",
+        title=f"Provider {name} accepts {whom}: "
+        + ("it has no attribute condition" if empty else "its attribute condition holds for strangers, too"),
         resource_name=provider,
         severity=severity,
+        notes=() if empty else (f"Condition: {condition}",),
         remediation=_conditioned(provider, issuer, aws_account, shared=shared),
     )
 
@@ -126,7 +130,7 @@ def _conditioned(provider: str, issuer: str, aws_account: str, *, shared: bool) 
     techniques=["T1556.007", "T1199"],
 )
 def provider_without_condition(entry: LogEntry, context: Context) -> Iterator[Match]:
-    """An identity provider was trusted without an attribute condition.
+    """An identity provider was trusted without an attribute condition that keeps strangers out.
 
     ## Why it matters
     The condition is what tells your workloads from everybody else's. Without one, every token the issuer signs becomes
@@ -139,8 +143,9 @@ def provider_without_condition(entry: LogEntry, context: Context) -> Iterator[Ma
     An issuer that is yours alone, whose every token may come in: LOW. The guard is then in each binding.
 
     ## Blind spots
-    Whether a condition is tight enough cannot be told in general: any text but `true` counts. On an update that
-    does not name the condition the old one stays, and nothing is said.
+    Whether a condition is tight enough cannot be told in general. For GitHub, GitLab and HCP Terraform it is asked with
+    the token of a stranger, who may choose branch and environment; elsewhere any text but `true` counts. On an update
+    that does not name the condition the old one stays, and nothing is said.
     """
     provider = written_provider(entry)
     if provider is None or "/workforcePools/" in provider.name:

@@ -63,6 +63,8 @@ class GrantRisk:
     """What holds the member back, in words: deny policies, access boundaries. The rest counts with them."""
     lifted: "GrantRisk | None" = None
     """The same without the guards, where there are any."""
+    is_narrowed: bool = False
+    """Whether the condition of the grant leaves only resources that it names."""
 
     @lazily
     def severity(self) -> Severity:
@@ -139,11 +141,28 @@ def risk_of_grant(grant: Grant, resource: str, context: Context) -> GrantRisk | 
     level, kind = place_of(resource)
     bounded = grant.condition is not None and "request.time" in grant.condition.expression
     exposure = exposure_of(grant.principal, context)
+    narrowed = level is not Level.RESOURCE and _is_narrowed(grant, resource, context)
+    if narrowed:
+        level = Level.RESOURCE
     held_back = _held_back(grant, resource, risk, context)
     if held_back is None:
-        return _graded(risk, level, kind, exposure, bounded)
+        found = _graded(risk, level, kind, exposure, bounded)
+        return replace(found, is_narrowed=True) if narrowed else found
     found = _graded(risk & ~held_back.permissions, level, kind, exposure, bounded)
-    return replace(found, guards=held_back.words, lifted=_graded(risk, level, kind, exposure, bounded))
+    free = _graded(risk, level, kind, exposure, bounded)
+    return replace(found, guards=held_back.words, lifted=free, is_narrowed=narrowed)
+
+
+def _is_narrowed(grant: Grant, resource: str, context: Context) -> bool:
+    """Whether a condition surely leaves out the place itself, and all in it that the condition does not name."""
+    if grant.condition is None or "resource." not in grant.condition.expression:
+        return False
+    # Imported here: few conditions ask for the resource, and the start of the command line counts.
+    from bindwatch.access.conditions import narrows
+    from bindwatch.access.places import condition_names
+
+    number = context.inventory.project_number(resource.rpartition("/")[2]) if context.inventory is not None else ""
+    return narrows(grant.condition.expression, condition_names(resource, number), context.as_of)
 
 
 def _held_back(grant: Grant, resource: str, risk: int, context: Context) -> "HeldBack | None":

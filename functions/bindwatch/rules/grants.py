@@ -268,7 +268,7 @@ def impersonation_role_on_service_account(entry: LogEntry, context: Context) -> 
     techniques=["T1098.003", "T1550.001"],
 )
 def workload_pool_wide_grant(entry: LogEntry, context: Context) -> Iterator[Match]:
-    """A role was granted to a whole identity pool, or to a part of it that many share.
+    """A role was granted to a whole identity pool, to a part of it that many share, or to all accounts of a place.
 
     ## Why it matters
     Every workload of the pool holds the role: in GKE every pod of every cluster of the project, whoever deployed it; in

@@ -3,8 +3,10 @@
 from collections.abc import Iterator
 from typing import Final
 
+from bindwatch.access.places import level_of
 from bindwatch.inventory import Inventory, Part
 from bindwatch.inventory.hierarchy import LogSink, Organization, OrgPolicy, Project
+from bindwatch.knowledge.escalation import Level
 from bindwatch.model.change import EnableService, Run, remedy
 from bindwatch.model.finding import AssetRef, Category, Severity
 from bindwatch.model.resource import display, project_name
@@ -16,7 +18,12 @@ _ASSETS: Final = "cloudasset.googleapis.com"
 
 def _roots(inventory: Inventory) -> Iterator[str]:
     """The top of each tree that was read: organizations, and projects above which nothing is known."""
-    organizations = [item.name for item in inventory.all(Organization)]
+    named = (item.name for item in inventory.all(Organization))
+    with_policies = (name for name, _ in inventory.policies)
+    with_sinks = (sink.parent for sink in inventory.all(LogSink))
+    organizations = dict.fromkeys(
+        name for name in (*named, *with_policies, *with_sinks) if level_of(name) is Level.ORGANIZATION
+    )
     yield from organizations
     for project in inventory.all(Project):
         name = project_name(project.id)

@@ -231,6 +231,7 @@ def external_member(grant: Grant, resource: str, context: Context) -> Match | No
     )
 
 
+_NARROWED: Final = "Its condition leaves only the resources that it names."
 _BUT_HELD_BACK: Final = " but for a guard that holds it back"
 
 
@@ -252,6 +253,10 @@ def privileged_role(grant: Grant, resource: str, context: Context) -> Match | No
     found = risk_of_grant(grant, resource, context)
     if found is None:
         return None
+    if found.is_narrowed:
+        classes = {path.cls for path in found.unguarded.paths if path.weight >= COUNTS}
+        if not classes:
+            return None
     held_back = False
     if found.guards:
         open_ = {path.cls for path in found.paths if path.weight >= COUNTS}
@@ -259,7 +264,7 @@ def privileged_role(grant: Grant, resource: str, context: Context) -> Match | No
     delegated = grant.condition is not None and "modifiedGrantsByRole" in grant.condition.expression
     if "C0" in classes and delegated:
         severity = min(found.severity, Severity.MEDIUM)
-    elif "C0" in classes:
+    elif "C0" in classes and not found.is_narrowed:
         severity = max(found.severity, Severity.HIGH)
     elif "C1" in classes:
         severity = found.severity
@@ -269,6 +274,8 @@ def privileged_role(grant: Grant, resource: str, context: Context) -> Match | No
         severity = Severity.LOW
     default = grant.principal.is_default_service_account
     notes = found.reasons
+    if found.is_narrowed:
+        severity, notes = min(severity, Severity.MEDIUM), (_NARROWED, *notes)
     if delegated:
         notes = ("Its condition says which roles it may give: how far it leads depends on those.", *notes)
     if default:
@@ -323,12 +330,15 @@ def impersonation_role_above_account(grant: Grant, resource: str, context: Conte
     # To act as an account is half a way: whoever may deploy something here as well has the other half.
     words = "become" if leads_up else "act as"
     floor = Severity.HIGH if leads_up and level > Level.PROJECT else Severity.MEDIUM
+    severity, which = max(found.severity, floor), "every service account"
+    if found.is_narrowed:
+        severity, which = Severity.LOW, "the service accounts that its condition names"
     return Match(
         subject=subject_of(grant),
-        title=f"{grant.member} can {words} every service account of {display(resource)} through {grant.role}"
+        title=f"{grant.member} can {words} {which} of {display(resource)} through {grant.role}"
         + (_BUT_HELD_BACK if held_back else ""),
         principal=grant.principal.identity,
-        severity=_if_held_back(floor) if held_back else max(found.severity, floor),
+        severity=_if_held_back(severity) if held_back else severity,
         score=found.score,
         notes=found.reasons or ("It can be attached to whatever this member may deploy, there and below.",),
         remediation=removal(
@@ -429,15 +439,25 @@ def reach_of_account(account: str, context: Context, most: int = 3) -> tuple[str
     return tuple(text for _, text in sorted(found, key=lambda item: (-item[0], item[1]))[:most])
 
 
+def _all_accounts_of(member: Principal) -> str:
+    """The project, folder or organization (full name) all of whose service accounts a member stands for; else ''."""
+    place, _, kind = member.member.removeprefix("principalSet:").partition("/type/")
+    is_place = kind == "ServiceAccount" and place.startswith("//cloudresourcemanager.googleapis.com/")
+    return place if is_place else ""
+
+
 def wide_pool_member(grant: Grant, resource: str, context: Context) -> Match | None:
     """A whole identity pool, a namespace, a cluster or an attribute that many share holds the role."""
     member = grant.principal
-    if member.kind not in _SETS_OF_POOLS:
+    place = _all_accounts_of(member)
+    if member.kind not in _SETS_OF_POOLS and not place:
         return None
     if member.kind is PrincipalKind.WORKFORCE_SET and not member.is_whole_pool:
         return None  # a group of people is how access is meant to be given
     found = risk_of_grant(grant, resource, context)
-    if member.is_whole_pool:
+    if place:
+        who, floor = f"every service account of {display(place)}", Severity.LOW
+    elif member.is_whole_pool:
         who, floor = f"every identity of pool {member.pool}", Severity.MEDIUM
     else:
         who, floor = f"every identity of pool {member.pool} with {member.selector}", Severity.LOW
@@ -447,7 +467,9 @@ def wide_pool_member(grant: Grant, resource: str, context: Context) -> Match | N
         notes: tuple[str, ...] = (_GUESSED.format(grant.role),)
     else:
         severity, notes = found.severity, found.reasons
-        if found.leads_to_takeover and member.is_whole_pool:
+        if place and found.paths:
+            floor = Severity.MEDIUM
+        if found.leads_to_takeover and (member.is_whole_pool or place):
             floor = Severity.HIGH
         if narrow:
             severity = min(severity, Severity.MEDIUM if found.level > Level.RESOURCE else Severity.LOW)
@@ -463,7 +485,7 @@ def wide_pool_member(grant: Grant, resource: str, context: Context) -> Match | N
             grant,
             resource,
             f"Grant {grant.role} to the single identities that need it, then remove it from {grant.member}",
-            risk="Every workload of the pool that lives off this grant fails at once: add the narrow grants first.",
+            risk="Every workload that lives off this grant fails at once: add the narrow grants first.",
         ),
     )
 

@@ -113,20 +113,35 @@ def identity_pool_provider(doc: Document, at: Place) -> Iterator[IdentityPoolPro
     )
 
 
+# What an API key may be restricted to, and where its values stand.
+_CALLERS = {
+    "browser": "allowedReferrers",
+    "server": "allowedIps",
+    "android": "allowedApplications",
+    "ios": "allowedBundleIds",
+}
+_EVERY_CALLER = frozenset({"*", "*/*", "http://*", "https://*", "http://*/*", "https://*/*", "0.0.0.0/0", "::/0"})
+
+
+def _restricts(limits: Document, kind: str) -> bool:
+    """Whether a restriction of that kind leaves any caller out."""
+    found, values = limits.document(f"{kind}KeyRestrictions"), _CALLERS[kind]
+    return bool(found.documents(values)) or bool(set(found.texts(values)) - _EVERY_CALLER)
+
+
 def api_key(doc: Document, at: Place) -> Iterator[ApiKey]:
     """An API key; its string is not kept."""
     name = full_name(doc, at, service="apikeys.googleapis.com")
     if not name:
         return
     limits = doc.document("restrictions")
-    kinds = ("browserKeyRestrictions", "serverKeyRestrictions", "androidKeyRestrictions", "iosKeyRestrictions")
     yield ApiKey(
         name=name,
         project=project_in(name, at),
         display_name=doc.text("displayName"),
         create_time=doc.text("createTime"),
         api_targets=tuple(item.text("service") for item in limits.documents("apiTargets") if item.text("service")),
-        application_restriction=next((kind.removesuffix("KeyRestrictions") for kind in kinds if limits.has(kind)), ""),
+        application_restriction=next((kind for kind in _CALLERS if _restricts(limits, kind)), ""),
         service_account=doc.text("serviceAccountEmail"),
         deleted=doc.has("deleteTime"),
     )
