@@ -21,7 +21,7 @@ from bindwatch.inventory.workloads import (
 from bindwatch.model.policy import Binding, Policy
 from bindwatch.model.resource import cluster_name, project_name, service_account_name
 from bindwatch.rule import Context
-from bindwatch.rules.workload_identity import workload_identity_broken
+from bindwatch.rules.at_rest.workload_identity import workload_identity_broken
 
 CLUSTERS, WORKLOADS = 2_500, 40
 BROKEN_EACH = 20

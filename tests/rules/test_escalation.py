@@ -10,7 +10,7 @@ from bindwatch.model.finding import Severity
 from bindwatch.model.policy import Binding, Policy
 from bindwatch.model.resource import organization_name, project_name, service_account_name
 from bindwatch.rule import Context
-from bindwatch.rules.escalation import RULES
+from bindwatch.rules.at_rest.escalation import RULES
 
 NOW = datetime(2026, 1, 14, 14, 30, tzinfo=UTC)
 DEMO, ORG = project_name("demo"), organization_name("1")

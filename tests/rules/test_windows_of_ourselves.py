@@ -13,7 +13,7 @@ from bindwatch.model.finding import Finding, State
 from bindwatch.model.log_entry import LogEntry, from_dict
 from bindwatch.pipeline import Delivery, deliver, sweep_windows
 from bindwatch.rule import Context
-from bindwatch.rules.windows_of_ourselves import RULES
+from bindwatch.rules.windows.ourselves import RULES
 from sample_findings import NOON, at, written
 
 

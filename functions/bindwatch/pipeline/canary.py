@@ -16,7 +16,7 @@ class Canary:
     """Sends a canary every quarter of an hour, and once when an instance starts.
 
     That one is on its way stands in the store before it is sent: one that cannot even be sent is missed like one that
-    was lost. `rules/windows_of_ourselves.py` asks which did not come back.
+    was lost. `rules/windows/ourselves.py` asks which did not come back.
     """
 
     def __init__(self, store: FindingStore, entries: EntryTopic) -> None:

@@ -1,13 +1,14 @@
 """Every rule, in explicit lists: adding one is a function, a line in the list of its family and two cases.
 
-Those of inventories are in `at_rest`, which is imported when somebody asks for them: judging entries does without what
-they lean on.
+Those over entries stand here, a file for each family. Those over what SQL finds among many entries are in `windows`;
+those over inventories in `at_rest`, which is imported when somebody asks for it: judging entries does without what they
+lean on.
 """
 
 from typing import TYPE_CHECKING, Any, Final
 
 from bindwatch.model.log_entry import LogEntry
-from bindwatch.rule import Rule, WindowRow
+from bindwatch.rule import Rule
 from bindwatch.rules import (
     attachments,
     audit_settings,
@@ -36,12 +37,9 @@ from bindwatch.rules import (
     policy_writes,
     privileged_access,
     service_accounts,
-    windows,
-    windows_of_discovery,
-    windows_of_habit,
-    windows_of_ourselves,
     workspace,
 )
+from bindwatch.rules.windows import WINDOW_RULES as WINDOW_RULES
 
 LOG_RULES: Final[tuple[Rule[LogEntry], ...]] = (
     *minting.RULES,
@@ -72,13 +70,6 @@ LOG_RULES: Final[tuple[Rule[LogEntry], ...]] = (
     *kubernetes_roles.RULES,
     *kubernetes_access.RULES,
     *kubernetes_workloads.RULES,
-)
-WINDOW_RULES: Final[tuple[Rule[WindowRow], ...]] = (
-    *denials.WINDOW_RULES,
-    *windows.WINDOW_RULES,
-    *windows_of_discovery.RULES,
-    *windows_of_habit.RULES,
-    *windows_of_ourselves.RULES,
 )
 
 if TYPE_CHECKING:

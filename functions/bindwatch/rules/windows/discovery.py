@@ -7,7 +7,7 @@ from bindwatch.model.finding import Category, Confidence, Severity
 from bindwatch.rule import Context, Counted, Match, Method, Rule, WindowRow, window_rule
 from bindwatch.rules.kubernetes_entry import KUBERNETES, reads
 from bindwatch.rules.methods import CRM, IAM, PROJECT_POLICY, activity, data_access
-from bindwatch.rules.windows import caller_of, is_automation, origin_of, some_of
+from bindwatch.rules.windows.rows import caller_of, is_automation, origin_of, some_of
 from bindwatch.rules.workspace_event import login
 
 

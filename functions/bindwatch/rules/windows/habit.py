@@ -9,7 +9,7 @@ from bindwatch.model.principal import parse_email
 from bindwatch.rule import Context, Match, Rule, WindowRow, window_rule
 from bindwatch.rules.callers import is_person
 from bindwatch.rules.methods import EXCHANGE, MINT, SIGN_IN
-from bindwatch.rules.windows import caller_of, is_automation, origin_of
+from bindwatch.rules.windows.rows import caller_of, is_automation, origin_of
 
 
 def _place(row: WindowRow) -> str:
@@ -333,6 +333,79 @@ def new_federated_subject(row: WindowRow, context: Context) -> Iterator[Match]:
     )
 
 
+@window_rule(
+    "new-impersonator",
+    Severity.MEDIUM,
+    Category.THREAT,
+    methods=MINT,
+    techniques=["T1548.005", "T1078.004"],
+    equivalents=[
+        "scc:ANOMALOUS_SA_DELEGATION_IMPERSONATION_OF_SA_ADMIN_ACTIVITY",
+        "scc:AI_ANOMALOUS_SA_DELEGATION_IMPERSONATION_OF_SA_ADMIN_ACTIVITY",
+        "scc:ANOMALOUS_SA_DELEGATION_IMPERSONATOR_ADMIN_ACTIVITY",
+        "scc:ANOMALOUS_SA_DELEGATION_IMPERSONATOR_DATA_ACCESS",
+    ],
+)
+def new_impersonator(row: WindowRow, context: Context) -> Iterator[Match]:
+    """Somebody got the credentials of a service account for the first time, weeks after others had begun to.
+
+    ## Why it matters
+    Who becomes which account is a habit: the same pods and pipelines, day after day. A new pair is a new deployment or
+    somebody who found a way in. For an account that only pods use, a caller that is no pod is HIGH from the first day.
+
+    ## What to do
+    Ask the owner of the account whether it has a new user. If not, take the caller's role on it away and disable the
+    account until it is known what was done.
+
+    ## Known false positives
+    New pipelines and people on call. Pairs that the settings name as `automation` are INFO.
+
+    ## Blind spots
+    The first fourteen days of an account, and whatever was already going on when bindwatch was installed.
+    """
+    no_pod = "not-a-pod" in row.items
+    notes = [f"Others have used {row.target} since {row.known_since}.", *origin_of(row)]
+    if no_pod:
+        notes.insert(0, "It is an account of pods: until now the GKE metadata server alone minted for it.")
+    yield Match(
+        subject=f"{row.caller} as {row.target}",
+        title=f"{caller_of(row)} became {row.target} for the first time",
+        severity=Severity.INFO if is_automation(row, context) else Severity.HIGH if no_pod else Severity.MEDIUM,
+        notes=tuple(notes),
+    )
+
+
+@window_rule(
+    "dormant-identity-active",
+    Severity.MEDIUM,
+    Category.THREAT,
+    techniques=["T1078.004"],
+    equivalents=["scc:DORMANT_SERVICE_ACCOUNT_USED_IN_ACTION", "scc:AI_DORMANT_SERVICE_ACCOUNT_USED_IN_ACTION"],
+)
+def dormant_identity_active(row: WindowRow, context: Context) -> Iterator[Match]:
+    """A service account acted again after sixty days of silence.
+
+    ## Why it matters
+    Accounts that nobody uses are accounts that nobody watches; their keys lie in old repositories and backups.
+
+    ## What to do
+    Ask its owner. If nobody answers for it: disable the account and delete its keys.
+
+    ## Known false positives
+    Jobs that run once a quarter, and projects that are taken up again.
+
+    ## Blind spots
+    Only what the log sink sends is activity: an account that reads data all day and changes nothing looks silent where
+    Data Access logs are off.
+    """
+    yield Match(
+        subject=row.caller,
+        title=f"{caller_of(row)} acted again, for the first time since {row.known_since}",
+        severity=Severity.INFO if is_automation(row, context) else Severity.MEDIUM,
+        notes=origin_of(row),
+    )
+
+
 RULES: Final[tuple[Rule[WindowRow], ...]] = (
     new_place,
     new_user_agent,
@@ -342,4 +415,6 @@ RULES: Final[tuple[Rule[WindowRow], ...]] = (
     delegation_without_mint,
     mint_without_use,
     new_federated_subject,
+    new_impersonator,
+    dormant_identity_active,
 )

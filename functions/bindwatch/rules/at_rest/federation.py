@@ -13,7 +13,7 @@ from bindwatch.model.finding import AssetRef, Category, Severity
 from bindwatch.model.resource import display
 from bindwatch.rule import Context, Match, at_rest_of, inventory_rule
 from bindwatch.rules import federation, standing
-from bindwatch.rules.grant_survey import Sort, survey_of
+from bindwatch.rules.at_rest.grant_survey import Sort, survey_of
 
 # Claims that whoever holds the token's account can set or that pass to another holder.
 _MUTABLE_CLAIMS: Final = ("assertion.email", "assertion.preferred_username", "assertion.name", "assertion.upn")

@@ -15,8 +15,8 @@ from bindwatch.model.principal import parse_member
 from bindwatch.model.resource import display
 from bindwatch.rule import Context, Match, Rule, at_rest_of, inventory_rule
 from bindwatch.rules import grants, standing
+from bindwatch.rules.at_rest.grant_survey import Sort, survey_of
 from bindwatch.rules.grant_risk import names_somebody, risk_of_grant
-from bindwatch.rules.grant_survey import Sort, survey_of
 
 _MOST_PRINCIPALS: Final = 1500  # of one policy, each occurrence counted (IAM quotas)
 _MOST_GROUPS: Final = 250
