@@ -164,3 +164,14 @@ def test_what_is_known_of_a_line_does_not_depend_on_its_neighbours() -> None:
         alone, beside = LogBlock.of_lines(bare), LogBlock.of_lines(b"\n".join((bare, neighbour)))
         assert alone.known[0] == beside.known[0]
         assert alone.entry(0).method == beside.entry(0).method == "compute.images.get"
+
+
+def test_a_log_that_powershell_wrote_is_read_with_its_lines(tmp_path: Path) -> None:
+    """UTF-16, whatever else some count as the end of a line."""
+    text = b"\r\n".join([invited("eve"), invited("a\u2028b"), QUIET, b"{", invited("mallory\u00e9")]) + b"\r\n"
+    text = text.replace(b"\\u2028", "\u2028".encode()).replace(b"\\u00e9", "\u00e9".encode())
+    path = tmp_path / "log.ndjson"
+    path.write_bytes(text.decode().encode("utf-16"))
+    said = together(path)
+    assert said == one_by_one(text)
+    assert set(said) == {1, 2, 4, 5}

@@ -1,6 +1,7 @@
 """Scanning as a user does: a process, files on disk, what it prints and how it exits."""
 
 import base64
+import codecs
 import gzip
 import json
 import subprocess
@@ -74,8 +75,10 @@ def line(value: object) -> bytes:
         json.dumps(CLUSTER, indent=2).encode(),
         json.dumps(CLUSTER, indent=2).encode() * 2,
         gzip.compress(line(CLUSTER), mtime=0),
+        line(CLUSTER).decode().replace("\n", "\r\n").encode("utf-16"),
+        codecs.BOM_UTF16_BE + json.dumps([CLUSTER], indent=2).encode("utf-16-be"),
     ],
-    ids=["ndjson", "comments", "bom", "array", "document", "documents", "gzip"],
+    ids=["ndjson", "comments", "bom", "array", "document", "documents", "gzip", "powershell", "big-endian"],
 )
 def test_an_inventory_is_read_in_every_packing(tmp_path: Path, data: bytes) -> None:
     result = scan(write(tmp_path / "x.json", data))

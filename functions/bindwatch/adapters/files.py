@@ -1,9 +1,11 @@
 """Reading what people have on disk: audit logs and inventories, any mix, told apart by their content.
 
-JSON arrays, NDJSON (with blank and comment lines), single and concatenated documents, gzip, whole directories, stdin.
+JSON arrays, NDJSON (with blank and comment lines), single and concatenated documents, gzip, UTF-16 (which PowerShell
+writes for `>`), whole directories, stdin.
 A part that cannot be read becomes a Problem with its file and line; nothing else is lost because of it.
 """
 
+import codecs
 import gzip
 import io
 import json
@@ -19,6 +21,7 @@ import msgspec
 from bindwatch.model.log_block import LogBlock, line_breaks, line_ends
 
 _GZIP: Final = b"\x1f\x8b"
+_UTF_16: Final = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 _BOM: Final = b"\xef\xbb\xbf"
 _BATCH: Final = 1 << 17  # what the caches of a processor hold beside the facts of its entries
 _BATCH_OF_INVENTORY: Final = 1 << 20
@@ -137,7 +140,7 @@ def read_parts(source: Input, *, whole: bool = False) -> Iterator[Lines | Item |
     An array is given element by element, or as one value where `whole` is asked for.
     """
     try:
-        with _open(source.path) as stream:
+        with opened(source.path) as stream:
             yield from _parts(stream, source.path, whole=whole)
     except (OSError, EOFError, zlib.error) as error:
         yield Problem(source.path, 0, "", f"cannot be read: {error}")
@@ -154,16 +157,21 @@ def peek(source: Input) -> bytes:
     if source.path == "-":
         return b""
     try:
-        with _open(source.path) as stream:
+        with opened(source.path) as stream:
             return stream.read(4096)
     except (OSError, EOFError, zlib.error):
         return b""
 
 
-def _open(path: str) -> IO[bytes]:
+def opened(path: str) -> IO[bytes]:
+    """A file (or stdin, as `-`) as UTF-8, unpacked. What is UTF-16 is read whole, and is only known by its mark."""
     stream = cast("io.BufferedReader", sys.stdin.buffer) if path == "-" else Path(path).open("rb")  # noqa: SIM115
-    if stream.peek(2)[:2] == _GZIP:
+    start = stream.peek(2)[:2]
+    if start == _GZIP:
         return cast("IO[bytes]", gzip.GzipFile(fileobj=stream))
+    if start in _UTF_16:
+        with stream:
+            return io.BytesIO(stream.read().decode("utf-16", "replace").encode("utf-8", "replace"))
     return stream
 
 

@@ -4,16 +4,15 @@ Reading keeps no places, so that it costs nothing where nobody asks. This looks 
 pass of its own over the text.
 """
 
-import gzip
 import os
 import re
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO, Final
+from typing import Final
 
-from bindwatch.adapters.files import Input, find_inputs
+from bindwatch.adapters.files import Input, find_inputs, opened
 from bindwatch.model.finding import AssetRef, Category, Finding, LogRef
 from bindwatch.model.resource import canonical
 
@@ -157,7 +156,7 @@ def _place(finding: Finding, wanted: _Wanted) -> Place | None:
 
 def _look_through(path: str, wanted: _Wanted, named: Callable[[str], str]) -> None:
     try:
-        with _open(path) as stream:
+        with opened(path) as stream:
             kind = name = ""
             where = 0
             for number, line in enumerate(stream, 1):
@@ -195,10 +194,3 @@ def _saw_object(wanted: _Wanted, key: tuple[str, str, str], place: Place) -> Non
     seen = wanted.objects.get((plural, namespace, name))
     if seen is not None and len(seen) < _MOST:
         seen.append(_Sighting(place))
-
-
-def _open(path: str) -> IO[bytes]:
-    stream = Path(path).open("rb")  # noqa: SIM115
-    if stream.peek(2)[:2] == b"\x1f\x8b":
-        return gzip.open(stream)  # type: ignore[return-value]
-    return stream
