@@ -17,6 +17,7 @@ from bindwatch.inventory.workloads import (
     CredentialConfiguration,
     EnvVar,
     KubernetesEvent,
+    KubernetesServiceAccount,
     Namespace,
     NetworkPolicy,
     Node,
@@ -240,6 +241,26 @@ def test_of_config_maps_only_a_credential_configuration_is_read(audience: str, p
     assert (found.pool, found.google_service_account) == (pool, "cart@p.iam.gserviceaccount.com")
     assert "hunter2" not in repr(found)
     assert inventory.problems == ()
+
+
+def test_in_a_bundle_the_name_of_a_list_tells_the_kind_of_its_objects_and_whose_a_policy_is() -> None:
+    account = "cart@shop-prod.iam.gserviceaccount.com"
+    bundle = {
+        "kubectl": {
+            "pods": [{"metadata": {"name": "cart-1", "namespace": "shop"}, "spec": {"serviceAccountName": "cart"}}],
+            "ksas": [{"metadata": {"name": "cart", "namespace": "shop"}}],
+            "network_policies": [{"metadata": {"name": "none", "namespace": "shop"}, "spec": {"podSelector": {}}}],
+        },
+        f"iam service-accounts get-iam-policy {account}": {"bindings": [{"role": "roles/viewer", "members": []}]},
+    }
+    builder = InventoryBuilder()
+    assert read_inventory_document(bundle, builder, origin=Origin("b.json"))
+    inventory = builder.build()
+    assert [pod.ksa for pod in inventory.all(Pod)] == ["cart"]
+    assert [item.name for item in inventory.all(KubernetesServiceAccount)] == ["cart"]
+    assert [item.name for item in inventory.all(NetworkPolicy)] == ["none"]
+    ((owner, _),) = inventory.policies
+    assert owner == f"//iam.googleapis.com/projects/shop-prod/serviceAccounts/{account}"
 
 
 def test_rules_without_peers_or_ports_let_everything_out() -> None:

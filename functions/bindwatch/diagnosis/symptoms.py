@@ -189,6 +189,14 @@ SYMPTOMS: Final[tuple[Symptom, ...]] = (
         "key-file-shadows-workload-identity",
     ),
     _symptom(
+        "no-such-account",
+        "Google knows no account of that e-mail",
+        r"Gaia id not found|Unknown service account|unknown user or service account",
+        "gsa-not-found gsa-deleted annotation-shadows-direct-grant",
+        "gsa-not-found",
+        hides="token-not-defined gsa-unknown gsa-gone mint-denied target-denied",
+    ),
+    _symptom(
         "token-not-defined",
         "the metadata server has no token for the workload",
         r"GCE metadata \\*[\"'](?!instance/attributes|project/attributes)[^\n]{0,400}?\\*[\"'] not defined"
@@ -246,10 +254,10 @@ SYMPTOMS: Final[tuple[Symptom, ...]] = (
     ),
     _symptom(
         "gsa-unknown",
-        "Google knows no account of that e-mail",
-        r"IAM returned 400|Gaia id not found|Unknown service account|unknown user or service account"
+        "Google may not know the account",
+        r"IAM returned 400"
         r"|service ?account[^\n]{0,120}(?:does not exist|not found)(?!\s*in namespace)(?<!serviceaccount)"
-        r"|NOT_FOUND: Unknown service account|Account not found|Invalid account",
+        r"|Account not found|Invalid account",
         "gsa-not-found gsa-deleted annotation-shadows-direct-grant",
     ),
     _symptom(

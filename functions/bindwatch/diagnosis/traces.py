@@ -510,11 +510,13 @@ def _texts(payload: Document) -> Iterator[str]:
 
 
 def _names_in(text: str) -> set[str]:
-    """The words of a text that look like a pod, `ns/name`, or an address: to tell whom it is about."""
+    """The words of a text that look like a pod, `ns/name`, an address or an account: to tell whom it is about."""
     found = set()
     for word in text[:4000].replace('"', " ").replace("'", " ").split():
         word = word.strip("()[]{}<>,;:.")
-        if 3 < len(word) < 120 and (word.count(".") == 3 or "/" in word or word.count("-") >= 2):
+        if word.endswith(".gserviceaccount.com") and word.count("@") == 1:
+            found.add(word.lower())
+        elif 3 < len(word) < 120 and (word.count(".") == 3 or "/" in word or word.count("-") >= 2):
             plain = word.replace(".", "").replace("/", "").replace("-", "")
             if plain.isalnum() and plain.islower() | plain.isdigit() and "//" not in word:
                 found.add(word)

@@ -44,7 +44,8 @@ from bindwatch.model.resource import (
 class Hint:
     """What is known of a document from outside: full names, '' where unknown; `part` is what the document lists.
 
-    `namespace` is the one a list of a cluster's objects was confined to.
+    `namespace` is the one a list of a cluster's objects was confined to, `kind` that of its objects, which may leave
+    it out.
     """
 
     project: str = ""
@@ -53,6 +54,7 @@ class Hint:
     resource: str = ""
     service_account: str = ""
     part: Part | None = None
+    kind: str = ""
 
     @property
     def scope(self) -> str:
@@ -125,11 +127,34 @@ def hint_from_name(name: str) -> Hint | None:
     last = unquote(name.rpartition("/")[2])
     if last.startswith("//"):
         return Hint(resource=canonical(last), part=Part.POLICIES)
-    if last.endswith(".gserviceaccount.com") and "@" in last:
-        return Hint(resource=service_account_name(last.rpartition("/")[2]), part=Part.POLICIES)
+    if account := _ENDS_WITH_ACCOUNT.search(last):
+        return Hint(resource=service_account_name(account[0]), part=Part.POLICIES)
     words = re.sub(r"(?<=[a-z])(?=[A-Z])", "-", last).replace("_", "-").lower()
     part = _PARTS.get(words) or _BUNDLED.get(words)
-    return Hint(part=part) if part is not None and part is not Part.POLICIES else None
+    return Hint(part=part, kind=_KINDS.get(words, "")) if part is not None and part is not Part.POLICIES else None
+
+
+# What a person calls such a document may say the command that printed it: `get-iam-policy cart@shop.iam…`.
+_ENDS_WITH_ACCOUNT = re.compile(r"[a-z0-9.-]+@[a-z0-9.-]+\.gserviceaccount\.com$")
+_KINDS: Final[Mapping[str, str]] = MappingProxyType(
+    {
+        "serviceaccounts": "ServiceAccount",
+        "ksas": "ServiceAccount",
+        "kubernetes-service-accounts": "ServiceAccount",
+        "pods": "Pod",
+        "deployments": "Deployment",
+        "statefulsets": "StatefulSet",
+        "daemonsets": "DaemonSet",
+        "jobs": "Job",
+        "cronjobs": "CronJob",
+        "nodes": "Node",
+        "namespaces": "Namespace",
+        "networkpolicies": "NetworkPolicy",
+        "network-policies": "NetworkPolicy",
+        "events": "Event",
+        "kubernetes-events": "Event",
+    }
+)
 
 
 _BUNDLED: Final[Mapping[str, Part]] = MappingProxyType(

@@ -156,6 +156,11 @@ def _is_kubernetes(item: dict[Any, Any]) -> bool:
     return not ("knative.dev/" in version or version.startswith("run.googleapis.com/"))
 
 
+def _has_metadata_only(item: dict[Any, Any]) -> bool:
+    """Whether it is an object out of a list of Kubernetes' API, where the list alone says the kind."""
+    return "kind" not in item and isinstance(item.get("metadata"), dict)
+
+
 def _is_feed(doc: Document) -> bool:
     return _is_asset(doc.document("asset")) or _is_asset(doc.document("priorAsset"))
 
@@ -280,6 +285,9 @@ class _Reader:
         taken = not items
         if items and all(isinstance(item, dict) and _is_kubernetes(item) for item in items):
             return self._kubernetes(Document({"kind": "List"}), {"kind": "List", "items": items})
+        if items and self.hint.kind and all(isinstance(item, dict) and _has_metadata_only(item) for item in items):
+            listing = {"kind": f"{self.hint.kind}List", "items": items}
+            return self._kubernetes(Document(listing), listing)
         for item in items:
             if not isinstance(item, dict):
                 self.builder.problem(self.origin, key, "expected an object in the list")

@@ -160,7 +160,7 @@ def _unknown_mints(case: Case) -> list[Refusal]:
         for item in case.refusals
         if item.is_mint
         and item.target in ("", case.email)
-        and (item.code == 5 or item.symptoms & {"gsa-unknown", "gsa-gone"})
+        and (item.code == 5 or item.symptoms & {"no-such-account", "gsa-unknown", "gsa-gone"})
     ]
 
 
@@ -168,6 +168,12 @@ def _refused_as_unknown(case: Case) -> list[Evidence]:
     return [
         entry(f"the token service did not know {case.email} at {item.last:%F %T} UTC", item.ref)
         for item in _unknown_mints(case)
+    ] + [
+        entry(f"the log of {item.pod or 'a container'} says that Google knows no {case.email}", item.ref)
+        for item in case.texts
+        if item.symptom == "no-such-account"
+        and case.email in item.about.split()
+        and (case.minted is None or case.minted <= item.last)
     ]  # fmt: skip
 
 
@@ -275,8 +281,8 @@ def account_not_found(case: Case) -> Outcome:
 def _nearest(case: Case) -> str:
     """The account that was probably meant: one that trusts the workload, else one with nearly the same e-mail."""
     name, _, domain = case.email.strip("\"' ").partition("@")
-    if case.trusting:
-        return min(case.trusting, key=lambda item: distance(item, case.email))
+    if others := [email for email in case.trusting if email != case.email]:
+        return min(others, key=lambda item: distance(item, case.email))
     candidates = [
         account.email
         for account in case.inventory.service_accounts_of(case.account_project)

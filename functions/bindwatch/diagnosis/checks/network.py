@@ -206,7 +206,21 @@ def token_services(case: Case) -> Outcome:
     if key not in known:
         known[key] = _way_out(case, cluster)
     outcome: Outcome = known[key]
-    return outcome
+    if isinstance(outcome, Found):
+        return outcome
+    text = next(
+        (item for item in case.texts if item.symptom == "token-service-timeout" and item.of_metadata_server), None
+    )
+    if text is None:
+        return outcome
+    missing = f", or in what is not in the input: {outcome.needs}" if isinstance(outcome, Unknown) else ""
+    return found(
+        entry("the metadata server of its node could not reach Google's token services", text.ref),
+        Fix(
+            "Let the nodes reach sts.googleapis.com and iamcredentials.googleapis.com on port 443",
+            outside=f"the fault lies in DNS, a proxy or a rule on the way from the node{missing}",
+        ),
+    )
 
 
 def _way_out(case: Case, cluster: Cluster) -> Outcome:

@@ -207,6 +207,33 @@ def fleet_pool(case: Case) -> Outcome:
     """Pool of the fleet, audience of the projected tokens and members of the bindings do not agree."""
     if case.style is not Style.FLEET:
         return None
+    outcome = _configured_pool(case)
+    return outcome if isinstance(outcome, Found) else _audience_refused(case) or outcome
+
+
+def _audience_refused(case: Case) -> Found | None:
+    """What the token service says of the audience, whatever the configuration looks like."""
+    refusal = next((item for item in case.refusals if "fleet-audience" in item.symptoms), None)
+    text, told = case.said("fleet-audience")
+    what = "the token service knows no such audience: pool or provider are another, deleted or disabled"
+    if refusal is not None:
+        shown = entry(what, refusal.ref)
+    elif text is not None:
+        shown = entry(what, text.ref)
+    elif told:
+        shown = Evidence(f"the error text shows it: {what}")
+    else:
+        return None
+    return found(
+        shown,
+        Fix(
+            "Register the cluster again, with Workload Identity, and ask for the audience that its membership names",
+            outside="the provider as the token service has it is not in the input",
+        ),
+    )
+
+
+def _configured_pool(case: Case) -> Outcome:
     membership = case.membership
     if membership is None:
         other = [audience for audience in case.audiences if audience != case.pool]
