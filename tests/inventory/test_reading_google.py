@@ -438,6 +438,30 @@ def test_machines_and_networks() -> None:
             "name": "projects/shop-prod/locations/europe-west4/functions/web",
             "serviceConfig": {"serviceAccountEmail": CI},
         },
+        {
+            "clusterName": "web",
+            "projectId": "shop-prod",
+            "config": {"gceClusterConfig": {"serviceAccount": CI}},
+            "labels": {"goog-dataproc-location": "europe-west4"},
+        },
+        {
+            "name": "projects/shop-prod/locations/europe-west4/environments/web",
+            "config": {"nodeConfig": {"serviceAccount": CI}},
+        },
+        {
+            "name": "projects/shop-prod/locations/europe-west4-a/instances/web",
+            "gceSetup": {"serviceAccounts": [{"email": CI}]},
+        },
+        {
+            "triggers": [
+                {
+                    "id": "web",
+                    "name": "deploy",
+                    "resourceName": "projects/shop-prod/locations/global/triggers/web",
+                    "serviceAccount": f"projects/shop-prod/serviceAccounts/{CI}",
+                }
+            ]
+        },
     ],
 )
 def test_what_runs_code_as_a_service_account(body: dict[str, Any]) -> None:

@@ -210,6 +210,8 @@ def _by_fields(doc: Document, name: str) -> Kind | None:
         return DATASET
     if doc.text("clusterName") and doc.has("config.gceClusterConfig"):
         return RUNTIME
+    if "/instances/" in name and (doc.has("gceSetup") or (doc.has("machineType") and doc.has("serviceAccount"))):
+        return RUNTIME  # a notebook, of either generation
     if doc.text("projectId") and (
         doc.has("projectNumber") or doc.has("lifecycleState") or name.startswith("projects/")
     ):

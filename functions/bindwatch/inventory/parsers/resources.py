@@ -57,7 +57,9 @@ _RUNS_AS = (
 
 def runtime(doc: Document, at: Place) -> Iterator[Runtime]:
     """Something that runs code as an account: see `Runtime`."""
-    name = full_name(doc, at)
+    name = full_name(doc, at, service=_service_of_runtime(doc))
+    if not name and "/triggers/" in doc.text("resourceName"):
+        name = canonical(doc.text("resourceName"), service="cloudbuild.googleapis.com")
     if not name and doc.text("clusterName") and (home := doc.text("projectId") or at.project):
         region = dict(doc.pairs("labels")).get("goog-dataproc-location", "-")
         name = f"//dataproc.googleapis.com/projects/{home}/regions/{region}/clusters/{doc.text('clusterName')}"
@@ -83,6 +85,14 @@ def runtime(doc: Document, at: Place) -> Iterator[Runtime]:
         or doc.text("ingressSettings")
         or annotations.get("run.googleapis.com/ingress", ""),
     )
+
+
+def _service_of_runtime(doc: Document) -> str:
+    """The API of something whose relative name does not tell it."""
+    name = doc.text("name")
+    if "/environments/" in name:
+        return "composer.googleapis.com"
+    return "notebooks.googleapis.com" if "/instances/" in name else ""
 
 
 def _type_of(name: str) -> str:
