@@ -65,7 +65,9 @@ _NAMES_NOBODY: Final = "denies nobody: it names no principal the way deny polici
 
 
 def _why_nothing(rule: DenyRule, membership: Membership, context: Context) -> tuple[str, tuple[str, ...]]:
-    """Why a rule denies nobody or nothing, with details; '' where it does."""
+    """Why a rule denies nobody or nothing, with details; '' where it does, or where it was read in part."""
+    if not rule.denied_principals or not rule.denied_permissions:
+        return "", ()
     if rule.condition is not None and is_over(rule.condition.expression, context.as_of):
         return "denies nothing: its condition never holds", (f"Condition: {rule.condition.expression}",)
     named = [found for text in rule.denied_principals if (found := denied_principal(text)) is not None]
