@@ -671,6 +671,8 @@ TWINS: tuple[Twin, ...] = (
     Twin("member-malformed", ("impersonation",), member(_wrong(names=f"shop/{KSA}")), name="namespace"),
     Twin("member-malformed", ("impersonation",), member(_wrong(names=f"{NS}/crat")), name="typo"),
     Twin("member-malformed", ("impersonation",), member(lambda world: MEMBER[:-1]), name="bracket"),
+    Twin("member-malformed", ("impersonation",), member(_wrong(f"{PROJECT}.iam.gserviceaccount.com")), name="suffix"),
+    Twin("member-malformed", ("impersonation",), member(_wrong(PROJECT)), name="project"),
     Twin("member-malformed", ("impersonation",), member(lambda world: MEMBER.replace("cart]", "Cart]")), name="case"),
     Twin("member-malformed", ("direct",), member(lambda world: MEMBER.replace("[", "(").replace("]", ")"))),
     Twin("member-malformed", ("fleet",), member(lambda world: f"serviceAccount:{FLEET_POOL}[{NS}:{KSA}]")),

@@ -369,13 +369,16 @@ class Inventory:
 
     @cached_property
     def workload_grants(self) -> tuple[tuple[str, Binding, str], ...]:
-        """Every grant to a GKE workload or to a whole pool of them, in either spelling: (resource, binding, member)."""
+        """Every grant to a workload of a cluster or a fleet, or to a whole pool of them: (resource, binding, member).
+
+        In either spelling, and in those that people only think of: brackets stand in members of workloads alone.
+        """
         return tuple(
             (resource, binding, member)
             for resource, policy in self.policies
             for binding in policy.bindings
             for member in binding.members
-            if ".svc.id.goog" in member
+            if ".id.goog" in member or "[" in member
         )
 
     # Identities
