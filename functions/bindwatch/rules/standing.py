@@ -467,8 +467,11 @@ def wide_pool_member(grant: Grant, resource: str, context: Context) -> Match | N
         notes: tuple[str, ...] = (_GUESSED.format(grant.role),)
     else:
         severity, notes = found.severity, found.reasons
+        weighs = found.traits & (Trait.SET_IAM_POLICY | Trait.DESTROY | Trait.READ_PAYLOAD)
         if place and found.paths:
             floor = Severity.MEDIUM
+        elif member.is_whole_pool and not found.paths and not weighs:
+            floor = Severity.LOW
         if found.leads_to_takeover and (member.is_whole_pool or place):
             floor = Severity.HIGH
         if narrow:
