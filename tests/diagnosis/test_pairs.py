@@ -22,6 +22,7 @@ LINKS = {
         "node-pool-not-gke-metadata",
         "node-cannot-reach-token-service-private-google-access",
         "too-many-ksas",
+        "annotation-missing",
         "gsa-disabled",
         "role-cannot-mint",
         "deny-policy",

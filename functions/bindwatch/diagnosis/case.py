@@ -350,9 +350,15 @@ class Case:
         if self.account is None or self.is_fleet:
             candidates = self.trusting or self._nearly_trusting or self._refused_accounts
             return candidates[0] if len(candidates) == 1 else ""
-        if self.trusting and not self.direct_grants and len(self.trusting) == 1:
-            return self.trusting[0]
-        return ""
+        candidates = self.trusting or self._granted_on
+        return candidates[0] if len(candidates) == 1 and not self.direct_grants else ""
+
+    @lazily
+    def _granted_on(self) -> tuple[str, ...]:
+        """The accounts on which it holds any role: those it was meant to act as, where the role is the wrong one."""
+        return tuple(
+            dict.fromkeys(grant.resource.rpartition("/")[2] for grant in self.grants if is_account(grant.resource))
+        )
 
     @lazily
     def credential_configurations(self) -> tuple[CredentialConfiguration, ...]:

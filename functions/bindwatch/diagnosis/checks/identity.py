@@ -41,7 +41,7 @@ def annotation_missing(case: Case) -> Outcome:
         return Unknown(case.needs(Part.KUBERNETES_SERVICE_ACCOUNTS))
     if case.annotation:
         return Clear(f"it is annotated with {case.annotation}")
-    if not case.trusting:
+    if not case.email and not case.trusting:
         if not case.seen(Part.POLICIES):
             return Unknown("policies of the service accounts that may trust it")
         return Clear("no account trusts it, so it needs no annotation")
@@ -49,9 +49,10 @@ def annotation_missing(case: Case) -> Outcome:
         return Clear("it has direct grants, which need no annotation")
     if any(case.traces.succeeded(case.principal.identity, email) for email in case.trusting):
         return Clear("it mints tokens of the account by itself")
-    email = case.trusting[0]
+    email = case.trusting[0] if case.trusting else case.email
     evidence = [asset(f"{case.title} has no annotation {GSA_ANNOTATION}", case.account.resource)]
-    evidence.append(asset(f"{email} trusts it", case.inventory.service_account_name(email)))
+    what = "trusts it" if case.trusting else "names it in its policy, with a role that does not let it mint"
+    evidence.append(asset(f"{email} {what}", case.inventory.service_account_name(email)))
     evidence += [entry("it was refused as itself", item.ref) for item in case.refusals[:1]]
     return found(
         tuple(evidence),
