@@ -171,7 +171,7 @@ def test_coverage_says_in_words_what_it_knows() -> None:
     inventory = builder.build()
     assert str(inventory.coverage(Part.ORG_POLICIES, SHOP)) == f"org policies of {SHOP}: seen"
     assert str(inventory.coverage(Part.KEYS, SHOP)) == f"keys of {SHOP}: could not be read (403)"
-    assert str(inventory.coverage(Part.API_KEYS)) == "api keys: not in the input (no api keys in the input)"
+    assert str(inventory.coverage(Part.API_KEYS)) == "api keys: not in the input"
     assert inventory.coverage(Part.KEYS).reason == "403"
 
 

@@ -16,6 +16,7 @@ from bindwatch.cli.outcome import STORE, Outcome
 from bindwatch.cli.terminal import Paint, height, printable, wrapped
 from bindwatch.cli.together import fix_of, together
 from bindwatch.customization.exemptions import Exemption
+from bindwatch.engine import NotChecked
 from bindwatch.model import resource
 from bindwatch.model.finding import AssetRef, Finding, LogRef, Severity
 from bindwatch.model.record import finding_record
@@ -277,6 +278,14 @@ def _mute_words(mute: Exemption) -> str:
     return f"{mute.owner}, until {mute.expires:%Y-%m-%d}: {mute.reason}"
 
 
+def _by_missing(items: Iterable[NotChecked]) -> dict[str, list[str]]:
+    """The rules by what they lack, which is mostly the same for several."""
+    found: dict[str, list[str]] = {}
+    for item in items:
+        found.setdefault("; ".join(map(str, item.missing)), []).append(item.rule_id)
+    return found
+
+
 def summary_text(standing: Sequence[Standing], outcome: Outcome) -> str:
     """The summary for a person: what was found, what was read, and what could not be looked at."""
     reading = outcome.reading
@@ -311,7 +320,8 @@ def summary_text(standing: Sequence[Standing], outcome: Outcome) -> str:
     ]
     if outcome.not_checked:
         lines.append(f"could not look: {len(outcome.not_checked)} rules lack an input")
-        lines += [f"  {item.rule_id}: {'; '.join(map(str, item.missing))}" for item in outcome.not_checked]
+        for missing, rules in _by_missing(outcome.not_checked).items():
+            lines += [f"  {printable(missing)}", wrapped(", ".join(rules), "    ")]
     if reading.entries and not outcome.knows_home:
         lines.append("not known: which domains are yours, so accounts of other companies pass for colleagues;")
         lines.append("  name yours with --trusted-domain, or as trusted_domains in the settings")

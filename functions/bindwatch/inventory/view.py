@@ -216,7 +216,7 @@ class Inventory:
         for (failed, _), reason in self._marks.failed.items():
             if failed is part:
                 return Coverage(part, "", Sight.COULD_NOT_READ, reason)
-        return Coverage(part, "", Sight.NOT_IN_INPUT, f"no {_words(part)} in the input")
+        return Coverage(part, "", Sight.NOT_IN_INPUT)
 
     @cached_property
     def _seen_parts(self) -> frozenset[Part]:
