@@ -19,7 +19,20 @@ import pytest
 
 _PARSER: Final = Path(__file__).with_name("gcloud_parser.py")
 _KUBECTL_VERBS: Final = frozenset(
-    {"set", "create", "apply", "patch", "annotate", "get", "replace", "delete", "edit", "certificate", "rollout"}
+    {
+        "api-resources",
+        "set",
+        "create",
+        "apply",
+        "patch",
+        "annotate",
+        "get",
+        "replace",
+        "delete",
+        "edit",
+        "certificate",
+        "rollout",
+    }
 )
 _GROUPS_OF_KUBECTL: Final = frozenset({"set", "create", "certificate", "rollout"})
 _OTHERS: Final = frozenset({"jq", "printf", "sleep", "echo"})

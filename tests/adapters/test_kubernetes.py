@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -13,7 +14,7 @@ from bindwatch.adapters.kubernetes import LISTS, KubernetesApi
 from bindwatch.errors import ConfigError
 from bindwatch.inventory import InventoryBuilder, Origin, Part, Sight
 from bindwatch.inventory.clusters import Cluster
-from bindwatch.inventory.workloads import KubernetesServiceAccount, Pod
+from bindwatch.inventory.workloads import KubernetesServiceAccount, OtherNetworkPolicy, Pod
 from fakes.http_server import served
 
 CLUSTER = "//container.googleapis.com/projects/example-shop/locations/europe-west1/clusters/main"
@@ -69,6 +70,40 @@ def test_a_cluster_is_read_and_what_it_refuses_is_named(tmp_path: Path) -> None:
     workloads = inventory.coverage(Part.WORKLOADS, CLUSTER)
     assert workloads.sight is Sight.COULD_NOT_READ
     assert "list on deployments of apps" in workloads.reason
+
+
+def with_cilium(refuses: str) -> Callable[[str, str, Any], tuple[int, Any]]:
+    """A cluster that serves policies of Cilium, and refuses the lists whose path ends so."""
+    version = {"groupVersion": "cilium.io/v2", "version": "v2"}
+
+    def answers(method: str, path: str, body: Any) -> tuple[int, Any]:
+        place = urlsplit(path).path
+        if refuses and place.endswith(refuses):
+            return 403, {"kind": "Status", "reason": "Forbidden"}
+        if place == "/apis":
+            groups = [{"name": "apps"}, {"name": "cilium.io", "versions": [version], "preferredVersion": version}]
+            return 200, {"kind": "APIGroupList", "groups": groups}
+        if place == "/apis/cilium.io/v2":
+            kinds = {"ciliumnodes": "CiliumNode", "ciliumnetworkpolicies": "CiliumNetworkPolicy"}
+            kinds["ciliumnetworkpolicies/status"] = "CiliumNetworkPolicy"
+            return 200, {"kind": "APIResourceList", "resources": [{"name": n, "kind": k} for n, k in kinds.items()]}
+        if place == "/apis/cilium.io/v2/ciliumnetworkpolicies":
+            policy = {"kind": "CiliumNetworkPolicy", "metadata": {"name": "deny", "namespace": "shop"}}
+            return 200, {"apiVersion": "cilium.io/v2", "kind": "CiliumNetworkPolicyList", "items": [policy]}
+        return answer(method, path, body)
+
+    return answers
+
+
+@pytest.mark.parametrize("refuses", ["", "/ciliumnetworkpolicies", "/apis"])
+def test_policies_of_other_kinds_are_read_or_nobody_says_that_all_were_seen(tmp_path: Path, refuses: str) -> None:
+    builder = InventoryBuilder()
+    builder.add(Cluster(name=CLUSTER, id="main", project="example-shop", location="europe-west1"), Origin("here"))
+    with served(with_cilium(refuses)) as server:
+        KubernetesApi(kubeconfig=kubeconfig(server, tmp_path)).read(builder, CLUSTER)
+    inventory = builder.build()
+    assert [item.kind for item in inventory.all(OtherNetworkPolicy)] == ([] if refuses else ["CiliumNetworkPolicy"])
+    assert bool(inventory.coverage(Part.NETWORK_POLICIES, CLUSTER)) is not bool(refuses)
 
 
 def test_a_cluster_that_does_not_answer_was_not_seen(tmp_path: Path) -> None:

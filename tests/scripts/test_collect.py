@@ -19,12 +19,14 @@ from bindwatch.diagnosis.case import Inputs
 from bindwatch.diagnosis.chain import diagnose
 from bindwatch.diagnosis.select import cases
 from bindwatch.inventory import Part
+from bindwatch.inventory.workloads import OtherNetworkPolicy
 from diagnosis.twins import asks
 from diagnosis.world import BUCKET, CATALOGUE, GSA, KSA, NS, POLICY_PATHS, PROJECT, World, container_log, healthy
 
 SCRIPT = Path(__file__).parent.parent.parent / "scripts" / "collect"
 TOKEN = "ya29.synthetic-token-of-nobody"
 VALUE = "synthetic-value-of-nobody"
+CLUSTER = f"//container.googleapis.com/projects/{PROJECT}/locations/europe-west1/clusters/main"
 
 FAKE = """#!{python}
 import json, os, sys
@@ -37,6 +39,12 @@ def show(path, empty="[]"):
     file = world / path
     print(file.read_text() if file.exists() else empty)
 if Path(sys.argv[0]).name == "kubectl":
+    if words[0] == "api-resources":
+        print(os.environ.get("FAKE_KINDS", "pods\\nnetworkpolicies.networking.k8s.io"))
+        sys.exit()
+    if os.environ.get("FAKE_REFUSES") == words[1]:
+        print("Error from server (Forbidden): cannot list", words[1], file=sys.stderr)
+        sys.exit(1)
     empty = '{{"kind": "List", "apiVersion": "v1", "items": []}}'
     path = f"clusters/{{os.environ['FAKE_CLUSTER']}}/{{words[1]}}.json"
     if only := flag("namespace"):
@@ -129,7 +137,7 @@ def test_what_it_collects_is_enough_to_diagnose(tmp_path: Path, world: World) ->
 
 def test_it_only_reads(tmp_path: Path, world: World) -> None:
     collect(tmp_path, world)
-    reading = {"describe", "list", "get", "get-iam-policy", "get-ancestors", "read", "get-credentials"}
+    reading = {"describe", "list", "get", "get-iam-policy", "get-ancestors", "read", "get-credentials", "api-resources"}
     for call in calls(tmp_path):
         assert reading & set(call), call
         assert not {"create", "delete", "update", "apply", "patch", "exec", "logs", "print-access-token"} & set(call)
@@ -160,7 +168,8 @@ def test_it_goes_on_where_it_stopped(tmp_path: Path, world: World) -> None:
     (tmp_path / "out" / "projects" / PROJECT / "services.json").unlink()
     run = collect(tmp_path, world)
     assert run.returncode == 0
-    again = [call for call in calls(tmp_path)[first:] if "get-credentials" not in call and "get-ancestors" not in call]
+    asked = {"get-credentials", "get-ancestors", "api-resources"}
+    again = [call for call in calls(tmp_path)[first:] if not asked & set(call)]
     assert [call[1:3] for call in again] == [["services", "list"]]
 
 
@@ -217,3 +226,28 @@ def test_without_asset_inventory_single_grants_stay_open(tmp_path: Path) -> None
     diagnosis = diagnose(case)
     assert diagnosis.root is None
     assert "direct-grant-missing" in {item.cause.id for item in diagnosis.not_checked}
+
+
+def test_policies_of_other_kinds_are_collected_where_the_cluster_has_them(tmp_path: Path, world: World) -> None:
+    policy = {
+        "kind": "CiliumNetworkPolicy",
+        "apiVersion": "cilium.io/v2",
+        "metadata": {"name": "deny", "namespace": NS},
+    }
+    listed = {"kind": "List", "apiVersion": "v1", "items": [policy]}
+    world.files[f"clusters/{PROJECT}_europe-west1_main/ciliumnetworkpolicies.cilium.io.json"] = listed
+    kinds = "pods\nnetworkpolicies.networking.k8s.io\nciliumnetworkpolicies.cilium.io\nciliumnodes.cilium.io"
+    collect(tmp_path, world, FAKE_KINDS=kinds)
+    (found,) = inputs_of(tmp_path).inventory.all(OtherNetworkPolicy)
+    assert (found.kind, found.namespace, found.name) == ("CiliumNetworkPolicy", NS, "deny")
+    assert not any("ciliumnodes.cilium.io" in call for call in calls(tmp_path))
+
+
+def test_what_was_refused_of_one_kind_is_not_forgotten_for_the_next(tmp_path: Path, world: World) -> None:
+    """Deployments are refused, other workloads are not: not all were seen, until a later run sees them."""
+    collect(tmp_path, world, FAKE_REFUSES="deployments")
+    coverage = inputs_of(tmp_path).inventory.coverage(Part.WORKLOADS, CLUSTER)
+    assert not coverage
+    assert "Forbidden" in coverage.reason
+    assert collect(tmp_path, world).returncode == 0
+    assert "Forbidden" not in (tmp_path / "out" / "could-not-read.ndjson").read_text()

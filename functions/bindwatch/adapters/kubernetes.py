@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator, Sequence
+from itertools import chain
 from typing import Any, Final
 
 from bindwatch.errors import BackendError, ConfigError
@@ -20,6 +21,8 @@ LISTS: Final = (
     ("/apis/batch/v1/jobs", Part.WORKLOADS, "batch", "jobs"),
     ("/apis/batch/v1/cronjobs", Part.WORKLOADS, "batch", "cronjobs"),
 )
+# API groups with policies of networks in other languages than Kubernetes' own; a cluster has them or not.
+_OTHER_POLICIES: Final = ("cilium.io", "crd.projectcalico.org", "policy.networking.k8s.io", "networking.gke.io")
 _PAGE: Final = 500
 
 
@@ -95,30 +98,45 @@ class KubernetesApi:
     def read(self, builder: InventoryBuilder, cluster: str) -> bool:
         """Read the objects of the cluster with this canonical name; what was refused is noted. True if nothing was."""
         refused: dict[Part, str] = {}
-        for path, part, group, resource in LISTS:
+        for path, part, group, resource in chain(LISTS, self._other_policies(refused)):
             try:
                 for page in self._pages(path):
                     if page.get("items"):  # an empty list of one kind of workload says nothing of the others
                         read_inventory_document(page, builder, origin=Origin(path), hint=Hint(cluster=cluster))
             except self._errors as error:
                 refused[part] = _reason(error, group, resource)
-            else:
-                if part is not Part.WORKLOADS:
-                    builder.saw(part, cluster)
-        if Part.WORKLOADS not in refused:
-            builder.saw(Part.WORKLOADS, cluster)
+        for part in {part for _, part, _, _ in LISTS} - refused.keys():  # seen where each of its lists was
+            builder.saw(part, cluster)
         for part, reason in refused.items():
             builder.could_not_read(part, cluster, reason)
         return not refused
+
+    def _other_policies(self, refused: dict[Part, str]) -> Iterator[tuple[str, Part, str, str]]:
+        """The lists of policies that only some clusters have, as LISTS has them."""
+        try:
+            for group in self._get("/apis").get("groups", ()):
+                version = group.get("preferredVersion", {}).get("groupVersion", "")
+                if group.get("name") not in _OTHER_POLICIES or not version:
+                    continue
+                for resource in self._get(f"/apis/{version}").get("resources", ()):
+                    name, kind = str(resource.get("name", "")), str(resource.get("kind", ""))
+                    if "/" not in name and kind.endswith("NetworkPolicy"):
+                        yield f"/apis/{version}/{name}", Part.NETWORK_POLICIES, str(group["name"]), name
+        except self._errors as error:
+            refused[Part.NETWORK_POLICIES] = _reason(error, "", "API groups")
+
+    def _get(self, path: str, **query: str) -> dict[str, Any]:
+        answer = self._http.request("GET", self._host + path, fields=query, headers=self._headers)
+        if answer.status != 200:
+            raise _RefusedError(answer.status)
+        found = json.loads(answer.data)
+        return found if isinstance(found, dict) else {}
 
     def _pages(self, path: str) -> Iterator[dict[str, Any]]:
         token = ""
         while True:
             query = {"limit": str(_PAGE)} | ({"continue": token} if token else {})
-            answer = self._http.request("GET", self._host + path, fields=query, headers=self._headers)
-            if answer.status != 200:
-                raise _RefusedError(answer.status)
-            page: dict[str, Any] = json.loads(answer.data)
+            page = self._get(path, **query)
             token = page.get("metadata", {}).get("continue", "")
             yield page
             if not token:

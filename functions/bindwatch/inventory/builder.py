@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from bindwatch.inventory.clusters import Cluster, FleetMembership, NodePool
 from bindwatch.inventory.contents import Contents, Marks, PolicyAsset, PolicyRecord
-from bindwatch.inventory.coverage import Origin, Part, Problem
+from bindwatch.inventory.coverage import OF_SEVERAL_LISTS, Origin, Part, Problem
 from bindwatch.inventory.hierarchy import (
     DenyPolicy,
     EnabledService,
@@ -370,6 +370,8 @@ class InventoryBuilder:
         self._texts = {}
         entities = self._settled()
         policies, notes = self._placed_policies(entities)
+        seen = {(part, self._scope(scope)) for part, scope in self._seen} | self._kubernetes_scopes()
+        failed = {(part, self._scope(scope)): reason for (part, scope), reason in self._failed.items()}
         return Inventory(
             Contents(
                 entities={kind: tuple(taken.entity for taken in items.values()) for kind, items in entities.items()},
@@ -380,10 +382,9 @@ class InventoryBuilder:
                 names=Names(dict(self.names.project_ids), dict(self.names.emails)),
             ),
             Marks(
-                seen=frozenset((part, self._scope(scope)) for part, scope in self._seen) | self._kubernetes_scopes(),
+                seen=frozenset(seen - _seen_in_part(seen, failed)),
                 seen_below=frozenset((part, self._scope(scope)) for part, scope in self._seen_below),
-                failed={(part, self._scope(scope)): reason for (part, scope), reason in self._failed.items()}
-                | _without_their_core(entities),
+                failed=failed | _without_their_core(entities),
                 exported={
                     content: frozenset(self.names.project(project) for project in projects)
                     for content, projects in self._exported.items()
@@ -478,6 +479,17 @@ def _has_access_lists(entities: dict[type, dict[object, _Taken]]) -> bool:
     """Whether some dataset came with its access list, which is the policy of a dataset that has no other."""
     datasets = (taken.entity for taken in entities.get(Dataset, {}).values())
     return any(isinstance(dataset, Dataset) and dataset.access for dataset in datasets)
+
+
+def _seen_in_part(seen: Iterable[tuple[Part, str]], failed: Iterable[tuple[Part, str]]) -> set[tuple[Part, str]]:
+    """What of several lists was seen in some and refused in another."""
+    refused = [(part, scope) for part, scope in failed if part in OF_SEVERAL_LISTS]
+    return {
+        (part, scope)
+        for part, scope in seen
+        for lost, at in refused
+        if part is lost and f"{scope}/".startswith(f"{at}/")
+    }
 
 
 def _without_their_core(entities: dict[type, dict[object, _Taken]]) -> dict[tuple[Part, str], str]:

@@ -57,6 +57,8 @@ KUBERNETES_PARTS = frozenset(
         Part.KUBERNETES_EVENTS,
     }
 )
+OF_SEVERAL_LISTS = frozenset({Part.WORKLOADS, Part.NETWORK_POLICIES})
+"""Parts that come as a list for each kind: one that was refused leaves them unseen, whatever the others held."""
 
 
 class Sight(StrEnum):
