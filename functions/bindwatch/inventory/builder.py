@@ -46,6 +46,7 @@ from bindwatch.inventory.view import Inventory
 from bindwatch.inventory.workloads import (
     CredentialConfiguration,
     KubernetesEvent,
+    KubernetesObject,
     KubernetesServiceAccount,
     Namespace,
     NetworkPolicy,
@@ -80,15 +81,7 @@ Entity = (
     | Cluster
     | NodePool
     | FleetMembership
-    | KubernetesServiceAccount
-    | Pod
-    | Workload
-    | Node
-    | Namespace
-    | NetworkPolicy
-    | OtherNetworkPolicy
-    | CredentialConfiguration
-    | KubernetesEvent
+    | KubernetesObject
     | Instance
     | Runtime
     | Bucket

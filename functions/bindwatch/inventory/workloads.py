@@ -358,3 +358,16 @@ class KubernetesEvent:
     message: str
     last_seen: str = ""
     count: int = 1
+
+
+KubernetesObject = (
+    KubernetesServiceAccount
+    | Pod
+    | Workload
+    | Node
+    | Namespace
+    | NetworkPolicy
+    | OtherNetworkPolicy
+    | CredentialConfiguration
+    | KubernetesEvent
+)

@@ -15,6 +15,7 @@ from bindwatch.inventory.workloads import (
     EgressRule,
     EnvVar,
     KubernetesEvent,
+    KubernetesObject,
     KubernetesServiceAccount,
     Namespace,
     NetworkPeer,
@@ -31,18 +32,6 @@ from bindwatch.inventory.workloads import (
     Workload,
 )
 from bindwatch.model.document import Document
-
-KubernetesObject = (
-    KubernetesServiceAccount
-    | Pod
-    | Workload
-    | Node
-    | Namespace
-    | NetworkPolicy
-    | OtherNetworkPolicy
-    | CredentialConfiguration
-    | KubernetesEvent
-)
 
 # Variables that decide where credentials come from; every other value stays out, and so do tokens.
 _STEERS_CREDENTIALS = re.compile(
