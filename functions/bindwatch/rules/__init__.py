@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 from bindwatch.model.log_entry import LogEntry
 from bindwatch.rule import Rule
 from bindwatch.rules import (
+    api_keys,
     attachments,
     audit_settings,
     behaviour,
@@ -49,6 +50,7 @@ LOG_RULES: Final[tuple[Rule[LogEntry], ...]] = (
     *custom_roles.RULES,
     *service_accounts.RULES,
     *keys.RULES,
+    *api_keys.RULES,
     *attachments.RULES,
     *denials.RULES,
     *members_refused.RULES,

@@ -1,4 +1,4 @@
-"""Rules on long-lived credentials: keys of service accounts, HMAC keys and API keys."""
+"""Rules on long-lived credentials: keys of service accounts and HMAC keys."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -8,12 +8,11 @@ from bindwatch.model.change import DeleteServiceAccountKey, Run, SetServiceAccou
 from bindwatch.model.finding import Category, Remediation, Severity, State
 from bindwatch.model.log_entry import LogEntry
 from bindwatch.model.resource import service_account_name
-from bindwatch.rule import Context, Match, Method, log_rule
+from bindwatch.rule import Context, Match, log_rule
 from bindwatch.rules.callers import is_expected, is_outsider, is_person
 from bindwatch.rules.methods import DEPLOYMENTS, IAM, activity
 from bindwatch.rules.standing import reach_of_account
 
-_API_KEYS: Final = "apikeys.googleapis.com"
 _KEY_METHODS: Final = activity(
     IAM,
     "google.iam.admin.v1.CreateServiceAccountKey",
@@ -249,95 +248,9 @@ def _deactivated(access_id: str, project: str) -> Remediation | None:
     )
 
 
-@log_rule(
-    "api-key-created",
-    Severity.LOW,
-    Category.THREAT,
-    methods=(
-        *activity(_API_KEYS, "google.api.apikeys.v*.ApiKeys.Create*Key", "google.api.apikeys.v*.ApiKeys.UndeleteKey"),
-        *DEPLOYMENTS,
-    ),
-    techniques=["T1548", "T1098.001"],
-    equivalents=["panther:GCP.serviceusage.apiKeys.create.Privilege.Escalation"],
-)
-def api_key_created(entry: LogEntry, context: Context) -> Iterator[Match]:
-    """An API key was created, or a deleted one brought back.
-
-    ## Why it matters
-    An API key is a string that works for whoever has it. Without restrictions it opens every API of the project that
-    takes keys, and what it costs is billed to the project.
-
-    ## What to do
-    Restrict it to the APIs and callers it is for, or delete it.
-
-    ## Known false positives
-    Keys for maps in web pages, with their restrictions. Bound to a service account, or without any restriction: MEDIUM.
-
-    ## Blind spots
-    Restrictions added afterwards are in another entry (UpdateKey). A deployment that makes a key shows only that.
-    """
-    if entry.granted_permissions.isdisjoint(_MAKES_KEYS):
-        return
-    revived = entry.method.endswith("UndeleteKey")
-    bound = entry.request.text("key.serviceAccountEmail")
-    restricted = entry.request.has("key.restrictions")
-    name = entry.response.text("name") or entry.raw_resource_name
-    weighty = bool(bound) or revived or (not restricted and entry.request.has("key"))
-    yield Match(
-        subject=name,
-        title=f"A deleted API key was brought back by {entry.caller_name}, and works as it did"
-        if revived
-        else f"An API key{f' that acts as {bound}' if bound else ''} was created by {entry.caller_name}",
-        severity=Severity.MEDIUM if weighty and not is_expected(entry.caller, context) else Severity.LOW,
-        notes=() if restricted or revived or entry.service != _API_KEYS else ("The request sets no restriction.",),
-        remediation=remedy("Delete the key", Run(("gcloud", "services", "api-keys", "delete", name)))
-        if "/keys/" in name
-        else None,
-    )
-
-
-_MAKES_KEYS: Final = ("apikeys.keys.create", "apikeys.keys.undelete", "serviceusage.apiKeys.create")
-
-
-@log_rule(
-    "api-key-secret-read",
-    Severity.MEDIUM,
-    Category.THREAT,
-    methods=(Method(_API_KEYS, "google.api.apikeys.v2.ApiKeys.GetKeyString", "data_access", "ADMIN_READ"),),
-    techniques=["T1555"],
-    equivalents=["secops:gcp_service_api_key_retrieved"],
-)
-def api_key_secret_read(entry: LogEntry, context: Context) -> Iterator[Match]:
-    """The string of an API key was read.
-
-    ## Why it matters
-    From then on the reader can use the key from anywhere, and its use is not logged under their name.
-
-    ## What to do
-    Ask the reader. If nobody answers for it, delete the key and make another.
-
-    ## Known false positives
-    The console reads it when somebody presses "show key"; Terraform reads it on every refresh (named automation is not
-    reported).
-
-    ## Blind spots
-    Data Access logs (ADMIN_READ) must be on for apikeys.googleapis.com.
-    """
-    if is_expected(entry.caller, context):
-        return
-    person = is_person(entry.caller)
-    yield Match(
-        subject=f"{entry.caller_key} {entry.raw_resource_name}",
-        title=f"{entry.caller_name} read the string of API key {entry.raw_resource_name.rpartition('/')[2]}",
-        severity=Severity.LOW if person and not is_outsider(entry.caller, context) else Severity.MEDIUM,
-    )
-
-
 RULES = (
     user_managed_key,
     service_account_key_deleted,
     service_account_key_enabled,
     hmac_key_created,
-    api_key_created,
-    api_key_secret_read,
 )

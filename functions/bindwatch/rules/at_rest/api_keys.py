@@ -9,23 +9,16 @@ from bindwatch.inventory.identities import ApiKey
 from bindwatch.model.change import Run, remedy
 from bindwatch.model.finding import AssetRef, Category, Remediation, Severity
 from bindwatch.model.log_entry import parse_time
-from bindwatch.rule import Context, Match, inventory_rule
+from bindwatch.rule import Context, Match, at_rest_of, inventory_rule
+from bindwatch.rules import api_keys
+from bindwatch.rules.api_keys import opens_every_api, restricted_to_apis, restricted_to_callers, words
 
 _OLD: Final = timedelta(days=90)
-_EVERY_API: Final = "cloudapis.googleapis.com"
 _GENERATIVE: Final = "generativelanguage.googleapis.com"
 
 
 def _live(inventory: Inventory) -> Iterator[ApiKey]:
     return (key for key in inventory.all(ApiKey) if not key.deleted)
-
-
-def _words(key: ApiKey) -> str:
-    return f"API key {key.display_name or key.name.rpartition('/')[2]} of project {key.project}"
-
-
-def _is_open(key: ApiKey) -> bool:
-    return not key.api_targets or _EVERY_API in key.api_targets
 
 
 def _deleted(key: ApiKey) -> Remediation:
@@ -35,11 +28,6 @@ def _deleted(key: ApiKey) -> Remediation:
         Run((*keys, "delete", *name), (*keys, "undelete", *name)),
         risk="Its callers are refused at once. It can be restored for 30 days.",
     )
-
-
-def _update(key: ApiKey, flag: str, summary: str) -> Remediation:
-    update = ("gcloud", "services", "api-keys", "update", key.name.rpartition("/")[2], f"--project={key.project}", flag)
-    return remedy(summary, Run(update), risk="Callers of other APIs, or from elsewhere, are refused from then on.")
 
 
 @inventory_rule(
@@ -70,7 +58,7 @@ def api_key_exists(inventory: Inventory, context: Context) -> Iterator[Match]:
         account = key.service_account
         yield Match(
             subject=key.name.rpartition("/")[2],
-            title=_words(key) + (f" acts as {account} for whoever has it" if account else " exists"),
+            title=words(key) + (f" acts as {account} for whoever has it" if account else " exists"),
             resource_name=key.name,
             principal=f"serviceAccount:{account}" if account else "",
             severity=Severity.MEDIUM if account else None,
@@ -79,12 +67,9 @@ def api_key_exists(inventory: Inventory, context: Context) -> Iterator[Match]:
         )
 
 
-@inventory_rule(
-    "api-key-opens-every-api",
-    Severity.MEDIUM,
-    Category.OVER_PRIVILEGE,
+@at_rest_of(
+    api_keys.api_key_opens_every_api,
     needs=[Part.API_KEYS],
-    techniques=["T1552.001"],
     equivalents=[
         "prowler:apikeys_api_restrictions_configured",
         "prowler:apikeys_api_restricted_with_gemini_api",
@@ -92,70 +77,38 @@ def api_key_exists(inventory: Inventory, context: Context) -> Iterator[Match]:
     ],
 )
 def api_key_opens_every_api(inventory: Inventory, context: Context) -> Iterator[Match]:
-    """An API key opened every API of its project that takes keys.
-
-    ## Why it matters
-    A key made for a map then also pays for, and reads from, whatever is switched on later. Where the Gemini API is on,
-    a key that stands in a web page is a free model for everybody: HIGH.
-
-    ## What to do
-    Restrict the key to the APIs its clients call.
-
-    ## Known false positives
-    None known.
-
-    ## Blind spots
-    Whether an API that is on takes keys at all.
-    """
+    """A key that stands without API restrictions."""
     for key in _live(inventory):
-        if not _is_open(key):
+        if not opens_every_api(key):
             continue
         models = inventory.enabled(key.project, _GENERATIVE) is True
         yield Match(
             subject=key.name.rpartition("/")[2],
-            title=f"{_words(key)} opens every API of the project",
+            title=f"{words(key)} opens every API of the project",
             resource_name=key.name,
             severity=Severity.HIGH if models or key.service_account else None,
             notes=(f"{_GENERATIVE} is on in the project.",) if models else (),
             evidence=(AssetRef(key.name),),
-            remediation=_update(
-                key, "--api-target=service=YOUR_SERVICE", "Restrict the key to the APIs its clients call"
-            ),
+            remediation=restricted_to_apis(key),
         )
 
 
-@inventory_rule(
-    "api-key-for-every-caller",
-    Severity.LOW,
-    Category.HYGIENE,
+@at_rest_of(
+    api_keys.api_key_for_every_caller,
     needs=[Part.API_KEYS],
-    techniques=["T1552.001"],
     equivalents=["scc:API_KEY_APPS_UNRESTRICTED", "c7n:api-key"],
 )
 def api_key_for_every_caller(inventory: Inventory, context: Context) -> Iterator[Match]:
-    """An API key could be used from anywhere.
-
-    ## Why it matters
-    Whoever copies it uses it: neither addresses, referrers nor applications are asked for.
-
-    ## What to do
-    Restrict it to the servers, web sites or applications that use it.
-
-    ## Known false positives
-    Keys used by clients that have no fixed address. Referrers can be forged: the restriction is a fence, not a wall.
-
-    ## Blind spots
-    How narrow a restriction is. One that everybody meets (`*`, `0.0.0.0/0`, or no value) counts as none.
-    """
+    """A key that stands without restrictions of its callers."""
     for key in _live(inventory):
         if not key.application_restriction:
             yield Match(
                 subject=key.name.rpartition("/")[2],
-                title=f"{_words(key)} can be used from anywhere",
+                title=f"{words(key)} can be used from anywhere",
                 resource_name=key.name,
                 severity=Severity.MEDIUM if key.service_account else None,
                 evidence=(AssetRef(key.name),),
-                remediation=_update(key, "--allowed-ips=YOUR_ADDRESSES", "Restrict the key to where it is used"),
+                remediation=restricted_to_callers(key),
             )
 
 
@@ -187,7 +140,7 @@ def api_key_not_rotated(inventory: Inventory, context: Context) -> Iterator[Matc
         if made is not None and context.as_of - made > _OLD:
             yield Match(
                 subject=key.name.rpartition("/")[2],
-                title=f"{_words(key)} is {(context.as_of - made).days} days old",
+                title=f"{words(key)} is {(context.as_of - made).days} days old",
                 resource_name=key.name,
                 evidence=(AssetRef(key.name),),
             )
