@@ -224,3 +224,28 @@ def test_a_rule_that_reads_any_method_needs_no_more_than_who_and_where() -> None
                     [match.subject for match in rule.check(from_dict(value), context)] for value in (entry, other)
                 )
                 assert left == right, f"{rule.id} read more than who and where"
+
+
+def test_a_condition_is_judged_by_the_folder_that_it_names_whatever_was_judged_before() -> None:
+    """Of another folder it leaves nothing; that this is remembered must not hide what it leaves of its own."""
+    engine = Engine(context_of({}), LOG_RULES)
+
+    def granted_on(folder: str) -> list[str]:
+        delta = {"action": "ADD", "role": "roles/resourcemanager.folderAdmin", "member": "user:eve@example.com"}
+        condition = {"expression": 'resource.name == "folders/1"', "title": "one"}
+        entry = {
+            "logName": f"folders/{folder}/logs/cloudaudit.googleapis.com%2Factivity",
+            "insertId": folder,
+            "resource": {"type": "folder", "labels": {"folder_id": folder}},
+            "protoPayload": {
+                "serviceName": "cloudresourcemanager.googleapis.com",
+                "methodName": "SetIamPolicy",
+                "resourceName": f"folders/{folder}",
+                "authenticationInfo": {"principalEmail": "ada@example.com"},
+                "serviceData": {"policyDelta": {"bindingDeltas": [delta | {"condition": condition}]}},
+            },
+        }
+        return [finding.rule_id for finding in engine.judge_entry(from_dict(entry)).findings]
+
+    assert "privileged-role" not in granted_on("2")
+    assert "privileged-role" in granted_on("1")

@@ -64,7 +64,7 @@ def is_remarkable(entry: LogEntry, context: Context) -> bool:
 
     Most grants are of narrow roles to people and workloads of the organization, and the same ones come again with
     each deployment: what is known of a grant is remembered, with the kind of place it is on, which is all of the
-    resource that decides whether a check speaks.
+    resource that decides whether a check speaks; but for conditions, which may ask for the resource itself.
     """
     if entry.failed:
         return False
@@ -73,12 +73,13 @@ def is_remarkable(entry: LogEntry, context: Context) -> bool:
     memory = context.memory
     deltas = entry.binding_deltas
     for delta in deltas or ():
-        if memory.get((delta.role, delta.member, delta.condition, where)) is not False:
+        place = where if delta.condition is None else resource
+        if memory.get((delta.role, delta.member, delta.condition, place)) is not False:
             deltas = None
             break
     if deltas is None:  # else all that changes is remembered as nothing to speak of, before any of it is parsed
         for grant in entry.grants + entry.removed_grants:
-            key = (grant.role, grant.member, grant.condition, where)
+            key = (grant.role, grant.member, grant.condition, where if grant.condition is None else resource)
             known = memory.get(key)
             if known is None:
                 known = context.remember(key, any(check(grant, resource, context) is not None for check in CHECKS))
