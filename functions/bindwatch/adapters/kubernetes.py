@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from bindwatch.errors import BackendError, ConfigError
 from bindwatch.inventory import Hint, InventoryBuilder, Origin, Part, read_inventory_document
+from bindwatch.inventory.parsers.workloads import is_read
 
 # Path of the list for all namespaces, the part it fills, and the API group and resource that RBAC must allow `list` on.
 LISTS: Final = (
@@ -120,7 +121,7 @@ class KubernetesApi:
                     continue
                 for resource in self._get(f"/apis/{version}").get("resources", ()):
                     name, kind = str(resource.get("name", "")), str(resource.get("kind", ""))
-                    if "/" not in name and kind.endswith("NetworkPolicy"):
+                    if "/" not in name and is_read(kind):
                         yield f"/apis/{version}/{name}", Part.NETWORK_POLICIES, str(group["name"]), name
         except self._errors as error:
             refused[Part.NETWORK_POLICIES] = _reason(error, "", "API groups")

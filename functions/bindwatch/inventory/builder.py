@@ -3,7 +3,7 @@
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
-from typing import Any, Final
+from typing import Any, Final, get_args
 
 from bindwatch.inventory.clusters import Cluster, FleetMembership, NodePool
 from bindwatch.inventory.contents import Contents, Marks, PolicyAsset, PolicyRecord
@@ -507,17 +507,4 @@ def _put_into(entity: Any, cluster: str) -> Any:
     return replace(entity, cluster=cluster)
 
 
-_IN_CLUSTER: Final = frozenset(
-    {
-        NodePool,
-        KubernetesServiceAccount,
-        Pod,
-        Workload,
-        Node,
-        Namespace,
-        NetworkPolicy,
-        OtherNetworkPolicy,
-        CredentialConfiguration,
-        KubernetesEvent,
-    }
-)
+_IN_CLUSTER: Final = frozenset({NodePool, *get_args(KubernetesObject)})

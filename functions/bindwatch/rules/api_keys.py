@@ -8,7 +8,7 @@ from bindwatch.inventory.parsers.identities import api_key
 from bindwatch.inventory.parsers.place import Place
 from bindwatch.model.change import Run, remedy
 from bindwatch.model.finding import Category, Remediation, Severity, State
-from bindwatch.model.log_entry import LogEntry
+from bindwatch.model.log_entry import LogEntry, once
 from bindwatch.model.resource import canonical
 from bindwatch.model.update_mask import mask_of
 from bindwatch.rule import Context, Match, Method, log_rule
@@ -204,6 +204,7 @@ def api_key_for_every_caller(entry: LogEntry, context: Context) -> Iterator[Matc
     )
 
 
+@once
 def _rewritten(entry: LogEntry) -> ApiKey | None:
     """The key as an update leaves it; None where the update is about something else than its restrictions.
 

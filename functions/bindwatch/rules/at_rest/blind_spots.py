@@ -72,10 +72,10 @@ def data_access_logs_off(inventory: Inventory, context: Context) -> Iterator[Mat
     """
     for name, identity in _projects_with_policies(inventory):
         for service, what in WATCHED.items():
-            match = _off(inventory, name, identity, service, ("ADMIN_READ",))
+            title = f"In project {identity} {what} leaves no log: ADMIN_READ of {service} is off"
+            match = _off(inventory, name, title, service, ("ADMIN_READ",))
             if match is not None:
-                kind = f"ADMIN_READ of {service} is off"
-                yield replace(match, title=f"In project {identity} {what} leaves no log: {kind}")
+                yield match
 
 
 @inventory_rule(
@@ -107,7 +107,8 @@ def data_use_not_logged(inventory: Inventory, context: Context) -> Iterator[Matc
     BigQuery logs its data access whatever the settings say.
     """
     for name, identity in _projects_with_policies(inventory):
-        match = _off(inventory, name, identity, "allServices", ("DATA_READ", "DATA_WRITE"))
+        title = f"Not every service of project {identity} logs who reads and writes its data"
+        match = _off(inventory, name, title, "allServices", ("DATA_READ", "DATA_WRITE"))
         if match is not None:
             some = sorted(
                 config.service
@@ -117,12 +118,12 @@ def data_use_not_logged(inventory: Inventory, context: Context) -> Iterator[Matc
                 if config.service != "allServices" and any(log.log_type != "ADMIN_READ" for log in config.log_configs)
             )
             notes = (f"Logged by settings of their own: {', '.join(dict.fromkeys(some))}.",) if some else ()
-            title = f"Not every service of project {identity} logs who reads and writes its data"
-            yield replace(match, title=title, notes=(*match.notes, *notes))
+            yield replace(match, notes=(*match.notes, *notes))
 
 
-def _off(inventory: Inventory, name: str, project: str, service: str, wanted: tuple[str, ...]) -> Match | None:
+def _off(inventory: Inventory, name: str, title: str, service: str, wanted: tuple[str, ...]) -> Match | None:
     """What to say of log types that are off for a service in a project; None where all are on."""
+    project = name.rpartition("/")[2]
     types, complete = effective_log_types(inventory, project, service)
     off = tuple(kind for kind in wanted if kind not in types)
     if not off:
@@ -132,7 +133,7 @@ def _off(inventory: Inventory, name: str, project: str, service: str, wanted: tu
     kinds = " and ".join(off)
     return Match(
         subject=service,
-        title=f"{kinds} of {service} off in project {project}",
+        title=title,
         resource_name=name,
         confidence=Confidence.HIGH if sure else Confidence.MEDIUM,
         notes=() if sure else ("Not all policies above the project are in the input: it may be on there.",),
